@@ -99,7 +99,9 @@ class ClassSet:
             ("value", [c.value for c in self.active if c.value is not None]),
             ("name", [c.name.casefold() for c in self.active]),
         ):
-            doubled = {key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()
+            doubled = (
+                {key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()
+            )
             if doubled:
                 raise ClassMismatch(
                     f"Two classes have the {what} {sorted(doubled, key=str)[0]}.",
@@ -171,7 +173,9 @@ class ClassSet:
         """Classes with ids 1.. and values 0.. in this order; the first colour is the palette's."""
         return cls(
             tuple(
-                SegClass(ClassId(i + 1), name, i, palette_colour(i), uuid=_named_uuid("names", name))
+                SegClass(
+                    ClassId(i + 1), name, i, palette_colour(i), uuid=_named_uuid("names", name)
+                )
                 for i, name in enumerate(names)
             )
         )
@@ -224,7 +228,9 @@ class ClassSet:
             raise BadFile(
                 f"{path} is not valid {path.suffix[1:].upper()}: {error}.", "Correct the file."
             ) from error
-        rows = content.get("classes", content.get("class")) if isinstance(content, dict) else content
+        rows = (
+            content.get("classes", content.get("class")) if isinstance(content, dict) else content
+        )
         return cls.from_rows(rows, str(path))
 
     @classmethod
@@ -327,7 +333,11 @@ def _binary() -> ClassSet:
         (
             SegClass(ClassId(1), "background", 0, None, uuid=_named_uuid("binary", "background")),
             SegClass(
-                ClassId(2), "foreground", 1, palette_colour(0), uuid=_named_uuid("binary", "foreground")
+                ClassId(2),
+                "foreground",
+                1,
+                palette_colour(0),
+                uuid=_named_uuid("binary", "foreground"),
             ),
         )
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing_extensions import Buffer
 from pathlib import Path
+
+from typing_extensions import Buffer
 
 
 def digest_bytes(data: Buffer) -> str:
