@@ -1,0 +1,20 @@
+"""Images of every kind behind one interface: `open` a path, `read` rectangles of values.
+
+Depth is kept up to the display, geometry as the file has it; nothing is ever written to a file.
+The libraries of a family are imported when a file of it is opened.
+"""
+
+from segcore.images.family import Family
+from segcore.images.registry import FAMILIES, family_of_name, open
+from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
+
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ImageInfo",
+    "ImageSource",
+    "Level",
+    "WindowPreset",
+    "family_of_name",
+    "open",
+]

@@ -1,0 +1,163 @@
+"""PNG, JPEG, WebP, BMP and GIF: pictures that are decoded as a whole.
+
+Size, depth and orientation are read from the header by `raster_header`, so that opening decodes
+nothing and a claimed size is checked before memory is taken. OpenCV decodes, because it keeps
+16-bit RGB, which Pillow silently cuts to 8; Pillow does CMYK, whose colours OpenCV gets wrong by
+one grey value on the average, and GIF, which older OpenCV cannot read.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import BadFile, Shape
+from segcore.images.family import Family
+from segcore.images.raster_header import RasterHeader, read_header, recognise
+from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
+
+# Turning and mirroring of stored pixels, by EXIF orientation (EXIF 2.32, tag 0x0112):
+# (transpose first, then flip rows, then flip columns).
+_ORIENTATION = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+# OpenCV prints warnings of its decoders to the terminal; ours come as sentences.
+if hasattr(cv2, "setLogLevel"):
+    cv2.setLogLevel(2)
+
+
+class RasterSource(ImageSource):
+    """A picture of one slice, decoded at the first read and kept."""
+
+    def __init__(self, path: Path, header: RasterHeader) -> None:
+        turned = _ORIENTATION[header.orientation][0]
+        height, width = (header.width, header.height) if turned else (header.height, header.width)
+        hints = []
+        if header.has_alpha:
+            hints.append("The picture has an alpha channel, which is left out.")
+        if header.frames_beyond_first:
+            hints.append("The file is an animation; its first frame is shown.")
+        if path.suffix.lower() not in header.suffixes:
+            hints.append(f"The file is a {header.kind}, though its name ends in {path.suffix}.")
+        super().__init__(
+            path,
+            "raster",
+            ImageInfo(
+                shape=Shape(1, height, width),
+                axes="yx",
+                channels=header.channels,
+                dtype=np.dtype(np.uint16 if header.bits > 8 else np.uint8),
+                hints=tuple(hints),
+                has_alpha=header.has_alpha,
+                metadata={"format": header.kind, "bits": str(header.bits)},
+            ),
+        )
+        self._header = header
+
+    def _decode(self, z: int, level: int) -> NDArray[Any]:
+        header = self._header
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise BadFile(
+                f"{self.path.name} could not be read: {error.strerror or 'the system refused'}.",
+                "Check whether the file was moved and the disk is connected.",
+            ) from None
+        if header.needs_pillow:
+            stored = _decode_with_pillow(self.path, data, header)
+        else:
+            stored = _decode_with_opencv(self.path, data, header)
+        turned, flip_y, flip_x = _ORIENTATION[header.orientation]
+        if turned:
+            stored = stored.transpose(1, 0, 2)
+        if flip_y:
+            stored = stored[::-1]
+        if flip_x:
+            stored = stored[:, ::-1]
+        if stored.shape != (*self.shape[1:], self.channels) or stored.dtype != self.dtype:
+            raise BadFile(
+                f"{self.path.name} does not hold what its header says.",
+                "It may have been replaced while it was open; open it again.",
+            )
+        return np.ascontiguousarray(stored)
+
+
+def _decode_with_opencv(path: Path, data: bytes, header: RasterHeader) -> NDArray[Any]:
+    """Pixels as stored: (h, w, 1) or (h, w, 3) in the order red, green, blue; alpha cut off."""
+    if header.has_alpha:
+        # Any other flag multiplies or drops in ways that differ between OpenCV's decoders.
+        flags = cv2.IMREAD_UNCHANGED
+    else:
+        colour = cv2.IMREAD_COLOR if header.channels == 3 else cv2.IMREAD_GRAYSCALE
+        flags = colour | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise _damaged(path, header.kind)
+    stored: NDArray[Any] = pixels
+    if stored.ndim == 2:
+        return stored[..., np.newaxis]
+    if header.channels == 1:
+        return stored[..., :1]
+    code = cv2.COLOR_BGRA2RGB if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(stored, code))
+
+
+def _decode_with_pillow(path: Path, data: bytes, header: RasterHeader) -> NDArray[Any]:
+    """CMYK JPEG, and the first frame of a GIF, as (h, w, 3) red, green, blue."""
+    from PIL.GifImagePlugin import GifImageFile
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    # The classes instead of `Image.open`: the size has been checked against our own limit, and
+    # Pillow's is a global that would have to be changed for everybody.
+    kind = GifImageFile if header.kind == "GIF" else JpegImageFile
+    try:
+        with kind(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error):
+        raise _damaged(path, header.kind) from None
+
+
+def _damaged(path: Path, kind: str) -> BadFile:
+    return BadFile(
+        f"{path.name} is damaged or incomplete: its {kind} data cannot be decoded.",
+        "Copy it again from its source.",
+    )
+
+
+def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource:
+    header = read_header(path)
+    itemsize = 2 if header.bits > 8 else 1
+    stored_channels = header.channels + header.has_alpha
+    check_decoded_size(
+        path,
+        header.height * header.width * stored_channels * itemsize,
+        limit_bytes,
+        f"{header.width:,} x {header.height:,} pixels",
+    )
+    return RasterSource(path, header)
+
+
+FAMILY = Family(
+    name="raster",
+    title="PNG, JPEG, WebP, BMP and GIF",
+    suffixes=(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif"),
+    sniff=lambda head: recognise(head) is not None,
+    open=_open,
+)
