@@ -4,6 +4,7 @@ Depth is kept up to the display, geometry as the file has it; nothing is ever wr
 The libraries of a family are imported when a file of it is opened.
 """
 
+from segcore.images.display import default_window, robust_range, to_display, window_bounds
 from segcore.images.family import Family
 from segcore.images.registry import FAMILIES, family_of_name, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
@@ -15,6 +16,10 @@ __all__ = [
     "ImageSource",
     "Level",
     "WindowPreset",
+    "default_window",
     "family_of_name",
     "open",
+    "robust_range",
+    "to_display",
+    "window_bounds",
 ]
