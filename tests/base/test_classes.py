@@ -49,7 +49,8 @@ def test_toml_and_json_files_give_the_same_classes(tmp_path: Path) -> None:
     toml = tmp_path / "classes.toml"
     toml.write_text(
         '[[classes]]\nid = 1\nname = "a"\nvalue = 0\ncolour = "#102030"\nuuid = "u1"\n'
-        '[[classes]]\nid = 2\nname = "b"\nvalue = 9\ncolour = "#405060"\nuuid = "u2"\nthing = true\n'
+        '[[classes]]\nid = 2\nname = "b"\nvalue = 9\ncolour = "#405060"\n'
+        'uuid = "u2"\nthing = true\n'
     )
     rows = [
         {"id": 1, "name": "a", "value": 0, "colour": "#102030", "uuid": "u1"},
