@@ -94,19 +94,9 @@ class ClassSet:
     classes: tuple[SegClass, ...]
 
     def __post_init__(self) -> None:
-        for what, keys in (
-            ("id", [c.id for c in self.classes]),
-            ("value", [c.value for c in self.active if c.value is not None]),
-            ("name", [c.name.casefold() for c in self.active]),
-        ):
-            doubled = (
-                {key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()
-            )
-            if doubled:
-                raise ClassMismatch(
-                    f"Two classes have the {what} {sorted(doubled, key=str)[0]}.",
-                    f"Give every class a {what} of its own.",
-                )
+        _require_distinct("id", [c.id for c in self.classes])
+        _require_distinct("value", [c.value for c in self.active if c.value is not None])
+        _require_distinct("name", [c.name.casefold() for c in self.active])
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -151,7 +141,7 @@ class ClassSet:
         return next((c for c in self.active if c.value == value), None)
 
     def value_to_id(self) -> NDArray[np.uint16]:
-        """Lookup table (65536,) uint16 from a file's value to a class id; 0 where no class has it."""
+        """Lookup table (65536,) uint16 from a file's value to a class id, else 0."""
         table = np.zeros(MAX_CLASS_ID + 1, np.uint16)
         for c in self.active:
             if c.value is not None:
@@ -159,7 +149,7 @@ class ClassSet:
         return table
 
     def id_to_value(self, unlabelled: int = 0) -> NDArray[np.uint16]:
-        """Lookup table (65536,) uint16 from a class id to its file value; `unlabelled` elsewhere."""
+        """Lookup table (65536,) uint16 from a class id to its file value, else `unlabelled`."""
         table = np.full(MAX_CLASS_ID + 1, unlabelled, np.uint16)
         for c in self.classes:
             if c.value is not None:
@@ -282,6 +272,16 @@ class ClassSet:
         return ClassSet(
             tuple(replace(c, **fields) if c.id == class_id else c for c in self.classes)
         )
+
+
+def _require_distinct(what: str, keys: Sequence[int | str]) -> None:
+    seen: set[int | str] = set()
+    for key in keys:
+        if key in seen:
+            raise ClassMismatch(
+                f"Two classes have the {what} {key}.", f"Give every class a {what} of its own."
+            )
+        seen.add(key)
 
 
 def _named_uuid(preset: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Labels as immutable snapshots over sparse tiles, and the Patches that lead from one to the next."""
+"""Labels as immutable snapshots over sparse tiles, and the Patches between them."""
 
 from segcore.labels.draft import Draft
 from segcore.labels.guard import OPEN, Guard

@@ -1,4 +1,4 @@
-"""Draft: the only way to change labels. It collects writes through a Guard and closes to a Patch."""
+"""Draft: the only way to change labels. It collects writes through a Guard and gives a Patch."""
 
 from __future__ import annotations
 
@@ -103,11 +103,12 @@ class Draft:
             if self._guard.locked and not isinstance(new_class, int):
                 for locked in self._guard.locked:
                     wanted = wanted & (new_class != locked)
-        # A pixel that already is what the edit wants keeps its origin: confirming a model's
-        # pixel by painting over it is a statement of the person, so a different origin counts.
+        # Painting a class over the same class is a statement too (a person confirms a model), so
+        # another origin counts as a change. Erasing where nothing is labelled is none.
         differs = wanted & (
             (old_class != new_class) | (old_instance != new_instance) | (old_origin != origin)
         )
+        differs &= (old_class != 0) | (np.asarray(new_class) != 0)
         if not differs.any():
             return 0
         other_class = differs & (old_class != new_class)

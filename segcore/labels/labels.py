@@ -138,13 +138,13 @@ class Labels:
     def after(self, patch: Patch) -> Labels:
         """The snapshot once `patch` is done (its changes to other layers are passed over)."""
         return self.with_tiles(
-            (c.plane, c.index, c.after) for c in patch.changes if c.layer == self.layer
+            (c.plane, c.at, c.after) for c in patch.changes if c.layer == self.layer
         )
 
     def before(self, patch: Patch) -> Labels:
         """The snapshot with `patch` undone."""
         return self.with_tiles(
-            (c.plane, c.index, c.before) for c in patch.changes if c.layer == self.layer
+            (c.plane, c.at, c.before) for c in patch.changes if c.layer == self.layer
         )
 
     # -- tiles --------------------------------------------------------------------------------
