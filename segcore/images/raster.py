@@ -19,21 +19,9 @@ from numpy.typing import NDArray
 
 from segcore.base import BadFile, Shape
 from segcore.images.family import Family
+from segcore.images.orientation import upright, upright_size
 from segcore.images.raster_header import RasterHeader, read_header, recognise
 from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
-
-# Turning and mirroring of stored pixels, by EXIF orientation (EXIF 2.32, tag 0x0112):
-# (transpose first, then flip rows, then flip columns).
-_ORIENTATION = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
 
 # OpenCV prints warnings of its decoders to the terminal; ours come as sentences.
 if hasattr(cv2, "setLogLevel"):
@@ -44,8 +32,7 @@ class RasterSource(ImageSource):
     """A picture of one slice, decoded at the first read and kept."""
 
     def __init__(self, path: Path, header: RasterHeader) -> None:
-        turned = _ORIENTATION[header.orientation][0]
-        height, width = (header.width, header.height) if turned else (header.height, header.width)
+        height, width = upright_size(header.height, header.width, header.orientation)
         hints = []
         if header.has_alpha:
             hints.append("The picture has an alpha channel, which is left out.")
@@ -81,13 +68,7 @@ class RasterSource(ImageSource):
             stored = _decode_with_pillow(self.path, data, header)
         else:
             stored = _decode_with_opencv(self.path, data, header)
-        turned, flip_y, flip_x = _ORIENTATION[header.orientation]
-        if turned:
-            stored = stored.transpose(1, 0, 2)
-        if flip_y:
-            stored = stored[::-1]
-        if flip_x:
-            stored = stored[:, ::-1]
+        stored = upright(stored, header.orientation)
         if stored.shape != (*self.shape[1:], self.channels) or stored.dtype != self.dtype:
             raise BadFile(
                 f"{self.path.name} does not hold what its header says.",

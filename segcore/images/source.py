@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -66,7 +65,7 @@ class ImageInfo:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-class ImageSource(ABC):
+class ImageSource:
     """An open image: its grid and geometry, and `read`.
 
     Attributes
@@ -109,7 +108,7 @@ class ImageSource(ABC):
         self.frame_of_reference = info.frame_of_reference
         self.metadata: dict[str, str] = dict(info.metadata)
         self._lock = threading.RLock()
-        self._cache = _SliceCache(_CACHE_BYTES)
+        self._cache = _Cache(_CACHE_BYTES)
         self._closed = False
 
     def read(
@@ -150,40 +149,42 @@ class ImageSource(ABC):
             raise ValueError(f"{rect} lies outside of the image")
         if rect.bottom > grid.y or rect.right > grid.x:
             raise ValueError(f"{rect} lies outside of {grid.x} x {grid.y} pixels")
-        if channels is not None and any(not 0 <= c < self.channels for c in channels):
-            raise ValueError(f"channels {tuple(channels)} of an image with {self.channels}")
-        if rect.is_empty:
-            count = self.channels if channels is None else len(channels)
-            return np.empty((rect.height, rect.width, count), self.dtype)
-        pixels = self._region(z, rect, level)
-        if channels is not None:
-            pixels = pixels[..., list(channels)]
+        wanted = tuple(range(self.channels)) if channels is None else tuple(channels)
+        if any(not 0 <= c < self.channels for c in wanted):
+            raise ValueError(f"channels {wanted} of an image with {self.channels}")
+        if rect.is_empty or not wanted:
+            return np.empty((rect.height, rect.width, len(wanted)), self.dtype)
+        pixels = self._region(z, rect, level, wanted)
         # A copy also where a view would do: what is in the cache is nobody's to change.
         return np.array(pixels, dtype=self.dtype, order="C", copy=True)
 
-    def _region(self, z: int, rect: Rect, level: int) -> NDArray[Any]:
-        """Values of a rectangle inside the grid; families with tiles override it."""
-        return self._whole(z, level)[rect.slices]
+    def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
+        """Values of a rectangle inside the grid; overridden where less than a slice is read."""
+        part = self._whole(z, level)[rect.slices]
+        return part if channels == tuple(range(self.channels)) else part[..., list(channels)]
 
     def _whole(self, z: int, level: int) -> NDArray[Any]:
         """One decoded slice out of the cache; two threads that ask decode it once."""
-        key = (z, level)
+        return self._cached((z, level), lambda: self._decode(z, level))
+
+    def _cached(self, key: tuple[int, ...], decode: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """What `decode` gives, read-only, kept under `key`."""
         with self._lock:
-            self._check_open()
+            if self._closed:
+                raise ValueError("the image is closed")
             found = self._cache.get(key)
             if found is None:
-                found = self._decode(z, level)
+                found = decode()
                 found.setflags(write=False)
                 self._cache.put(key, found)
             return found
 
-    @abstractmethod
     def _decode(self, z: int, level: int) -> NDArray[Any]:
-        """Decode one whole slice: (y, x, c) of `dtype`. Called with the lock held."""
+        """Decode one whole slice: (y, x, c) of `dtype`. Called with the lock held.
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ValueError("the image is closed")
+        Families override this, or `_region`.
+        """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of the file and of what was decoded; reading afterwards is an error."""
@@ -209,29 +210,29 @@ class ImageSource(ABC):
         )
 
 
-class _SliceCache:
-    """Decoded slices, the least recently used go first; the newest stays however large it is."""
+class _Cache:
+    """Decoded slices or tiles: the least recently used go first, the newest stays at any size."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._bytes = 0
-        self._slices: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
 
-    def get(self, key: tuple[int, int]) -> NDArray[Any] | None:
-        found = self._slices.get(key)
+    def get(self, key: tuple[int, ...]) -> NDArray[Any] | None:
+        found = self._kept.get(key)
         if found is not None:
-            self._slices.move_to_end(key)
+            self._kept.move_to_end(key)
         return found
 
-    def put(self, key: tuple[int, int], pixels: NDArray[Any]) -> None:
-        self._slices[key] = pixels
+    def put(self, key: tuple[int, ...], pixels: NDArray[Any]) -> None:
+        self._kept[key] = pixels
         self._bytes += pixels.nbytes
-        while self._bytes > self._capacity and len(self._slices) > 1:
-            _, dropped = self._slices.popitem(last=False)
+        while self._bytes > self._capacity and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.nbytes
 
     def clear(self) -> None:
-        self._slices.clear()
+        self._kept.clear()
         self._bytes = 0
 
 
