@@ -1,0 +1,53 @@
+# Everything a person types: make run, make test, make check, make bench, make shots, make wheel.
+# The set-up runs again only when what is to be installed has changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+PROJECT ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check bench shots wheel clean help
+
+help:
+	@echo "make run     set up if needed, then open the window on the demo project"
+	@echo "             (make run PROJECT=street.maskwright opens another one)"
+	@echo "make test    set up if needed, then run the quick tests without a screen"
+	@echo "make check   ruff, mypy and the import contracts"
+	@echo "make bench   measure; prints milliseconds and ratios"
+	@echo "make shots   take the screenshots of docs/images again"
+	@echo "make wheel   build the wheel, install it into an empty environment and try it"
+
+$(READY): pyproject.toml constraints.txt packaging/set_up.sh
+	@sh packaging/set_up.sh "$(PYTHON)" "$(VENV)"
+	@touch $(READY)
+
+run: $(READY)
+ifeq ($(PROJECT),)
+	@$(BIN)/python -m app.main demo
+else
+	@$(BIN)/python -m app.main "$(PROJECT)"
+endif
+
+test: $(READY)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(READY)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/bench -m bench -s -q
+
+shots: $(READY)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m docs.shots
+
+wheel: $(READY)
+	@$(BIN)/python -m build --wheel --outdir dist .
+	@$(BIN)/python packaging/smoke.py dist
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
