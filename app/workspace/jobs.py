@@ -1,0 +1,386 @@
+"""Jobs of the core and the refiner: what was asked, how far it is, and where its answer goes.
+
+The client's events come on a reader thread and are brought over by a queued signal.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.workspace.messages import Message
+from app.workspace.models import ModelRow, current_model
+from app.workspace.state import PredictedTile, SolvedRegion
+from segcore.base import MaskwrightError, Rect
+
+if TYPE_CHECKING:
+    from app.workspace.workspace import Workspace
+
+log = logging.getLogger(__name__)
+RUNNING = ("queued", "running", "cancelling")
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job as the panel shows it.
+
+    Parameters
+    ----------
+    number : of the client.
+    title : what it does.
+    state : queued, running, cancelling, done, failed, cancelled, lost.
+    progress : 0 to 1.
+    reason : why it failed or was lost.
+    started : seconds, `time.monotonic`.
+    """
+
+    number: int
+    title: str
+    item_id: str
+    state: str = "queued"
+    progress: float = 0.0
+    reason: str = ""
+    started: float = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in RUNNING
+
+
+class _Canvas:
+    """Planes of a prediction while its tiles come in."""
+
+    def __init__(self, shape: Any) -> None:
+        self.classes = np.zeros(shape, np.uint16)
+        self.confidence = np.zeros(shape, np.uint8)
+        self.margin = np.zeros(shape, np.uint8)
+
+    def put(self, event: Any) -> None:
+        rect = Rect(*event.rect)
+        for plane, piece in (
+            (self.classes, event.classes),
+            (self.confidence, event.confidence),
+            (self.margin, event.margin),
+        ):
+            if piece is not None:
+                plane[event.z][rect.slices] = piece
+
+
+class Jobs(QObject):
+    """The window's side of core and refiner."""
+
+    _spoke = Signal(object)
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._core: Any = None
+        self._refiner: Any = None
+        self._rows: dict[int, JobRow] = {}
+        self._planes: dict[int, _Canvas] = {}
+        self._models: dict[int, ModelRow] = {}
+        self._solving: dict[int, tuple[int, Rect, float]] = {}
+        self._spoke.connect(self._hear)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[JobRow]:
+        """Jobs, newest first."""
+        return list(reversed(self._rows.values()))
+
+    @property
+    def running(self) -> list[JobRow]:
+        return [row for row in self._rows.values() if row.is_running]
+
+    def progress(self) -> tuple[int, int, float | None]:
+        """Finished, all of the present batch, and the seconds left (None: not known yet)."""
+        rows = self._batch()
+        done = sum(not row.is_running for row in rows)
+        share = sum(1.0 if not row.is_running else row.progress for row in rows)
+        started = min((row.started for row in rows if row.started), default=0.0)
+        if not rows or not started or share <= 0:
+            return done, len(rows), None
+        spent = time.monotonic() - started
+        return done, len(rows), spent / share * (len(rows) - share)
+
+    def _batch(self) -> list[JobRow]:
+        if not self.running:
+            return []
+        first = min(row.started for row in self.running)
+        return [r for r in self._rows.values() if r.is_running or r.started >= first - 3600]
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Start the processes; called once the first picture is on screen."""
+        self._start()
+
+    def predict(self, ids: list[str]) -> None:
+        """Predict these items with the project's model, in this order."""
+        workspace = self._workspace
+        project = workspace.project
+        if project is None or not ids:
+            return
+        model = current_model(project)
+        if model is None:
+            workspace.post(
+                Message(
+                    "This project has no model yet.",
+                    tone="warning",
+                    hint="Correct a few items and fine-tune, or add a model from a file.",
+                )
+            )
+            return
+        core = self._start()
+        if core is None:
+            return
+        from segcore.service.protocol import Predict
+
+        if not self.running:
+            self._rows.clear()
+        for item_id in ids:
+            item = project.items.by_id(item_id)
+            if any(r.item_id == item_id and r.is_running for r in self._rows.values()):
+                continue
+            number = core.submit(
+                Predict(
+                    key=f"predict:{item_id}",
+                    item=item_id,
+                    image_paths=tuple(str(p) for p in source_paths(project, item)),
+                    model_path=str(model.path),
+                    class_rows=tuple(project.classes.to_rows()),
+                    near=workspace.near,
+                )
+            )
+            self._rows[number] = JobRow(
+                number, f"Predict {item.name}", item_id, started=time.monotonic()
+            )
+            self._planes[number] = _Canvas(tuple(item.shape))
+            self._models[number] = model
+        workspace.jobs_changed.emit()
+
+    def cancel(self, number: int) -> None:
+        row = self._rows.get(number)
+        if row is not None and row.is_running and self._core is not None:
+            self._core.cancel(number)
+            self._update(number, state="cancelling")
+
+    def cancel_all(self) -> None:
+        for row in self.running:
+            self.cancel(row.number)
+
+    def solve_grabcut(
+        self, z: int, rect: Rect, seeds: Any, box: Rect | None, iterations: int
+    ) -> int:
+        """See `Workspace.solve_grabcut`."""
+        workspace = self._workspace
+        image, item = workspace.image, workspace.item
+        if image is None or item is None:
+            return 0
+        from segcore.images import to_display
+        from segcore.service.protocol import Grabcut
+
+        refiner = self._start_refiner()
+        crop = to_display(image.read(z, rect), *workspace.window, invert=image.invert)
+        number = int(
+            refiner.submit(
+                Grabcut(
+                    key=f"grabcut:{item.id}",
+                    rect=rect,
+                    image=crop,
+                    seeds=seeds,
+                    box=box,
+                    iterations=iterations,
+                )
+            )
+        )
+        self._solving[number] = (z, rect, time.perf_counter())
+        return number
+
+    def forget(self) -> None:
+        """The project is being closed."""
+        for row in self.running:
+            self.cancel(row.number)
+        self._rows.clear()
+        self._planes.clear()
+        self._solving.clear()
+        self._workspace.jobs_changed.emit()
+
+    def close(self) -> None:
+        """End both processes."""
+        for client in (self._core, self._refiner):
+            if client is not None:
+                client.close()
+        self._core = self._refiner = None
+
+    # -- clients ------------------------------------------------------------------------------
+
+    def _start(self) -> Any:
+        if self._core is None:
+            from segcore.service.client import Client
+
+            self._core = Client("core", self._spoke.emit)
+            self._core.start()
+            self._say_core("Core starting")
+        return self._core
+
+    def _start_refiner(self) -> Any:
+        if self._refiner is None:
+            from segcore.service.client import Client
+
+            self._refiner = Client("refiner", self._spoke.emit)
+            self._refiner.start()
+        return self._refiner
+
+    def restart_core(self) -> None:
+        """A person asked for it after the core stopped several times."""
+        if self._core is not None:
+            self._core.close()
+            self._core = None
+        self._start()
+        self._workspace.withdraw("core")
+
+    # -- hearing ------------------------------------------------------------------------------
+
+    def _hear(self, event: Any) -> None:
+        handler = getattr(self, f"_on_{type(event).__name__}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_JobChanged(self, event: Any) -> None:
+        if event.number in self._solving:
+            if event.state in ("failed", "lost"):
+                z, rect, started = self._solving.pop(event.number)
+                spent = time.perf_counter() - started
+                solved = SolvedRegion(event.number, z, rect, None, spent, event.reason)
+                self._workspace.region_solved.emit(solved)
+            elif event.state == "cancelled":
+                self._solving.pop(event.number)
+            return
+        if event.number not in self._rows:
+            return
+        self._update(
+            event.number, state=event.state, progress=event.progress, reason=event.reason or ""
+        )
+        if event.state in ("failed", "lost"):
+            row = self._rows[event.number]
+            self._workspace.post(
+                Message(f"{row.title} did not finish.", tone="warning", hint=row.reason)
+            )
+        if event.state in ("failed", "lost", "cancelled"):
+            self._planes.pop(event.number, None)
+        if not self.running and event.state == "done":
+            done = sum(row.state == "done" for row in self._rows.values())
+            if done > 1:
+                self._workspace.tell(f"Predicted {done} items")
+
+    def _on_TilePredicted(self, event: Any) -> None:
+        planes = self._planes.get(event.number)
+        row = self._rows.get(event.number)
+        if planes is None or row is None:
+            return
+        planes.put(event)
+        if self._workspace.item is not None and row.item_id == self._workspace.item.id:
+            tile = PredictedTile(event.z, Rect(*event.rect), event.classes)
+            self._workspace.prediction_tile_arrived.emit(tile)
+
+    def _on_PredictionDone(self, event: Any) -> None:
+        planes = self._planes.pop(event.number, None)
+        row = self._rows.get(event.number)
+        project = self._workspace.project
+        if planes is None or row is None or project is None:
+            return
+        item = project.items.by_id(row.item_id)
+
+        def store() -> Any:
+            layer = project.store_prediction(
+                item,
+                event.model_name,
+                event.model_digest,
+                planes.classes,
+                confidence=planes.confidence,
+                margin=planes.margin,
+            )
+            return layer, project.adopt(item, layer)
+
+        self._workspace.background.run(store, lambda result: self._stored(item, *result))
+        if event.unmapped:
+            names = ", ".join(event.unmapped)
+            self._workspace.post(
+                Message(
+                    f"{event.model_name} also knows {names}; this project does not.",
+                    hint="Those pixels stay unlabelled.",
+                )
+            )
+
+    def _stored(self, item: Any, layer: Any, adopted: Any) -> None:
+        workspace = self._workspace
+        if workspace.project is None:
+            return
+        workspace.queue.state_changed(item.id, workspace.project.items.by_id(item.id).state)
+        if workspace.item is not None and workspace.item.id == item.id:
+            workspace.show_prediction(layer, proposal=adopted is None)
+        workspace.jobs_changed.emit()
+
+    def _on_RegionSolved(self, event: Any) -> None:
+        asked = self._solving.pop(event.number, None)
+        if asked is None:
+            return
+        z, rect, started = asked
+        spent = time.perf_counter() - started
+        self._workspace.region_solved.emit(
+            SolvedRegion(event.number, z, rect, np.asarray(event.mask, bool), spent)
+        )
+
+    def _on_ProcessReady(self, event: Any) -> None:
+        if event.kind == "core":
+            self._say_core(f"Core ready, {event.device}" if event.device else "Core ready")
+            self._workspace.withdraw("core")
+
+    def _on_ProcessLost(self, event: Any) -> None:
+        if event.kind != "core":
+            return
+        self._say_core("Core stopped, restarting")
+        if event.restarts >= 3:
+            from app.workspace.messages import Remedy
+
+            self._say_core("Core stopped")
+            self._workspace.post(
+                Message(
+                    "The core has stopped three times.",
+                    kind="banner",
+                    tone="warning",
+                    key="core",
+                    hint="Painting goes on; predictions wait.",
+                    remedy=Remedy("Restart", self.restart_core),
+                )
+            )
+
+    def _update(self, number: int, **fields: Any) -> None:
+        self._rows[number] = replace(self._rows[number], **fields)
+        self._workspace.jobs_changed.emit()
+
+    def _say_core(self, text: str) -> None:
+        self._workspace.core_text = text
+        self._workspace.core_changed.emit(text)
+
+
+def source_paths(project: Any, item: Any) -> list[Any]:
+    """Absolute paths of an item's sources.
+
+    Raises
+    ------
+    MaskwrightError : a file is missing.
+    """
+    paths = []
+    for source in item.sources:
+        if source.status == "missing":
+            raise MaskwrightError(f"{source.path} is missing.", "Find the file, then try again.")
+        paths.append(project.path.joinpath(source.path).resolve())
+    return paths

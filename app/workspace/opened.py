@@ -1,0 +1,120 @@
+"""Opening an item beside the GUI thread: picture decoded, label tiles read, ready to be shown."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from segcore import images
+from segcore.base import MaskwrightError
+from segcore.images import ImageSource
+from segcore.labels import Labels
+
+# Decoded neighbours kept: the one before, the open one, the two after.
+_KEPT = 4
+
+
+@dataclass
+class OpenedItem:
+    """An item with everything that its first frame needs.
+
+    `image` is None and `error` says why where the picture could not be opened.
+    """
+
+    item: Any
+    image: ImageSource | None
+    error: MaskwrightError | None
+    labels: Labels
+    truth: Labels | None
+    model: Any
+    proposal: Any
+    z: int
+    window: tuple[float, float]
+    stale: bool = field(default=False)
+
+
+def open_bundle(item: Any, z: int | None = None) -> OpenedItem:
+    """Open `item` at slice `z` (None: the middle): decode that slice, read its label tiles."""
+    labels: Labels = item.labels
+    at = labels.shape.z // 2 if z is None else min(max(z, 0), labels.shape.z - 1)
+    image: ImageSource | None = None
+    error: MaskwrightError | None = None
+    window = (0.0, 255.0)
+    try:
+        image = item.open_image()
+        window = images.default_window(image, at)
+        level = max(
+            (i for i, lv in enumerate(image.levels) if lv.shape.y * lv.shape.x >= 1 << 21),
+            default=0,
+        )
+        if image.levels[level].shape.y * image.levels[level].shape.x <= 1 << 25:
+            image.read(at, None, level)  # decoded once, kept by the source's own cache
+    except MaskwrightError as problem:
+        error = problem
+    truth = item.truth
+    model = newest_prediction(item)
+    for layer in (labels, truth):
+        if layer is not None:
+            make_resident(layer, at)
+    return OpenedItem(item, image, error, labels, truth, model, item.proposal, at, window)
+
+
+def newest_prediction(item: Any) -> Any:
+    """The prediction layer that was made last, or None."""
+    layers = list(item.predictions.values())
+    return layers[-1] if layers else None
+
+
+def make_resident(labels: Labels, z: int) -> None:
+    """Read the tiles of one slice into the cache, so that painting need not wait for them."""
+    for plane in ("class", "origin", "instance"):
+        if not labels.has_plane(plane):
+            continue
+        for index in labels.tiles_in(labels.extent, z):
+            labels.tile_array(plane, index)
+
+
+class Shelf:
+    """Opened items that may be wanted next; safe from any thread; the oldest go first."""
+
+    def __init__(self, opener: Callable[[str], OpenedItem], kept: int = _KEPT) -> None:
+        self._opener = opener
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._ready: OrderedDict[str, OpenedItem] = OrderedDict()
+
+    def take(self, item_id: str) -> OpenedItem | None:
+        """The prepared item, if it is there and nothing has changed it since."""
+        with self._lock:
+            found = self._ready.get(item_id)
+            if found is None or found.stale:
+                return None
+            self._ready.move_to_end(item_id)
+            return found
+
+    def prepare(self, item_id: str) -> OpenedItem:
+        """The prepared item; opened now if need be. For threads beside the GUI."""
+        found = self.take(item_id)
+        if found is not None:
+            return found
+        made = self._opener(item_id)
+        with self._lock:
+            self._ready[item_id] = made
+            self._ready.move_to_end(item_id)
+            while len(self._ready) > self._kept:
+                self._ready.popitem(last=False)
+        return made
+
+    def spoil(self, item_id: str) -> None:
+        """The item's labels have changed: open it again the next time."""
+        with self._lock:
+            found = self._ready.get(item_id)
+            if found is not None:
+                found.stale = True
+
+    def clear(self) -> None:
+        with self._lock:
+            self._ready.clear()

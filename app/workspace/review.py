@@ -1,0 +1,70 @@
+"""Accepting, rejecting, and taking a proposal: what a reviewer decides about an item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.workspace.messages import Message
+
+if TYPE_CHECKING:
+    from app.workspace.workspace import Workspace
+
+
+def accept(workspace: Workspace) -> None:
+    """Mark the open item as right and go on; the toast can take it back."""
+    _decide(workspace, "accepted", f"Accepted {workspace.item.name}" if workspace.item else "")
+
+
+def reject(workspace: Workspace) -> None:
+    """Leave the open item out of every training and export, and go on."""
+    _decide(workspace, "rejected", f"Rejected {workspace.item.name}" if workspace.item else "")
+
+
+def _decide(workspace: Workspace, state: str, said: str) -> None:
+    from segcore.edits import FillUnlabelled, SetState
+
+    item, project = workspace.item, workspace.project
+    if item is None or project is None:
+        return
+    if workspace.read_only:
+        workspace.post(Message("This project is open for reading.", tone="warning"))
+        return
+    steps = 1
+    fill = workspace.settings.get("memory.accept_fill").get(str(project.path), 0)
+    if state == "accepted" and fill:
+        project.scribe.submit(
+            item.id, FillUnlabelled(class_id=fill, origin=workspace.person_origin())
+        )
+        steps += 1
+    project.scribe.submit(item.id, SetState(state=state))
+    workspace.queue.state_changed(item.id, state)
+
+    def take_back() -> None:
+        for _ in range(steps):
+            project.scribe.undo(item.id)
+        workspace.open_item(item.id)
+
+    workspace.tell(said, ("Undo", take_back))
+    workspace.step(1)
+
+
+def take_proposal(workspace: Workspace, where: Any = "all") -> None:
+    """Take the waiting prediction: "all", "not_mine", or class ids."""
+    item, project, proposal = workspace.item, workspace.project, workspace.proposal
+    if item is None or proposal is None:
+        return
+
+    def work() -> Any:
+        return project.take(item, proposal, where)
+
+    def submit(edit: Any) -> None:
+        workspace.submit(edit)
+        drop_proposal(workspace)
+
+    workspace.background.run(work, submit)
+
+
+def drop_proposal(workspace: Workspace) -> None:
+    """Leave the label as it is; the prediction stays as a layer."""
+    workspace.proposal = None
+    workspace.proposal_changed.emit(None)

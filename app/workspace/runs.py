@@ -1,0 +1,320 @@
+"""Fine-tuning as the window sees it: a run folder that is followed by reading its events.
+
+The trainer is nobody's child; this object only looks at `events.jsonl`, and asks for what the
+run should do. Whatever takes time (freezing the data, promoting) happens beside the GUI thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.workspace.messages import Message
+
+if TYPE_CHECKING:
+    from app.workspace.workspace import Workspace
+
+log = logging.getLogger(__name__)
+_POLL_MS = 400
+ENDED = ("done", "failed", "cancelled", "lost")
+
+
+@dataclass
+class RunView:
+    """What the sheet shows of one run; grows with its events.
+
+    Parameters
+    ----------
+    path : the run folder.
+    state : preparing, running, cancelling, done, failed, cancelled, lost.
+    losses : (step, loss) of each step told.
+    scores : (step, mean IoU on held-out items) of the new model.
+    old, new : class name -> IoU on held-out items; None where not measured.
+    old_mean, new_mean : their means, or None.
+    note : such as "same sequence" or "not measured".
+    """
+
+    path: Path
+    name: str = ""
+    parent: str = ""
+    state: str = "preparing"
+    step: int = 0
+    steps: int = 0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    started: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    scored_step: int = 0
+    old: dict[str, float | None] = field(default_factory=dict)
+    new: dict[str, float | None] = field(default_factory=dict)
+    old_mean: float | None = None
+    new_mean: float | None = None
+    items: int = 0
+    note: str = ""
+    reason: str = ""
+    device: str = ""
+    promoted: bool = False
+    _read: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self.state not in ENDED
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+    def read_events(self) -> bool:
+        """Take in what was appended since the last time; True if there was something."""
+        file = self.path / "events.jsonl"
+        try:
+            with file.open("rb") as stream:
+                stream.seek(self._read)
+                fresh = stream.read()
+        except OSError:
+            return False
+        whole = fresh[: fresh.rfind(b"\n") + 1]  # the last line may be half written
+        self._read += len(whole)
+        for line in whole.splitlines():
+            try:
+                self.take(json.loads(line))
+            except ValueError:
+                log.warning("an event of a run could not be read")
+        return bool(whole)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take in one event."""
+        kind = event.get("kind")
+        if kind == "started":
+            self.state = "running"
+            self.started = float(event.get("time", time.time()))
+            self.steps = int(event.get("steps") or self.steps)
+            self.device = str(event.get("device") or self.device)
+        elif kind == "step":
+            if self.state == "preparing":
+                self.state = "running"
+            self.step, self.steps = int(event["step"]), int(event.get("steps") or self.steps)
+            self.losses.append((self.step, float(event["loss"])))
+            self.rate = float(event.get("rate") or 0.0)
+            left = event.get("seconds_left")
+            self.seconds_left = None if left is None else float(left)
+        elif kind == "scored":
+            self._take_scores(event)
+        elif kind in ("done", "failed", "cancelled"):
+            self.state = str(kind)
+            self.seconds_left = None
+            self.reason = str(event.get("reason") or event.get("message") or "")
+
+    def _take_scores(self, event: dict[str, Any]) -> None:
+        self.scored_step = int(event.get("step") or self.step)
+        self.note = str(event.get("note") or "")
+        self.items = int(event.get("items") or 0)
+        old, new = event.get("old"), event.get("new")
+        if old:
+            self.old, self.old_mean = _by_name(old), old.get("mean_iou", old.get("mean"))
+        if new:
+            self.new, self.new_mean = _by_name(new), new.get("mean_iou", new.get("mean"))
+            if self.new_mean is not None:
+                self.scores.append((self.scored_step, float(self.new_mean)))
+
+
+def _by_name(score: dict[str, Any]) -> dict[str, float | None]:
+    """Class name -> IoU, from a list of rows or from a mapping."""
+    rows = score.get("classes", score.get("iou", {}))
+    if isinstance(rows, dict):
+        return {str(name): value for name, value in rows.items()}
+    return {str(row["name"]): row.get("iou") for row in rows}
+
+
+class Runs(QObject):
+    """Follows the run that matters: the running one, else the last that ended."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self.view: RunView | None = None
+        self.starting = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    @property
+    def is_running(self) -> bool:
+        return self.starting or (self.view is not None and self.view.is_running)
+
+    # -- finding ------------------------------------------------------------------------------
+
+    def find(self) -> None:
+        """Look for a run of this project that still goes on: a trainer outlives its window."""
+        project = self._workspace.project
+        if project is None:
+            return
+
+        def look() -> RunView | None:
+            from segcore.train import runs
+
+            for run in reversed(runs.find(project.runs_dir)):
+                if runs.state(run) in ("running", "cancelling"):
+                    view = view_of(Path(run))
+                    view.read_events()
+                    return view
+            return None
+
+        def found(view: RunView | None) -> None:
+            if view is not None and project is self._workspace.project:
+                self.follow(view)
+
+        self._workspace.background.run(look, found)
+
+    def follow(self, view: RunView) -> None:
+        self.view = view
+        self._timer.start()
+        self._workspace.run_changed.emit(view)
+
+    def forget(self) -> None:
+        self._timer.stop()
+        self.view = None
+        self.starting = False
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def start(self, recipe: Any = None) -> None:
+        """Freeze the data, start a trainer, follow it. `recipe` None is made from the project."""
+        workspace = self._workspace
+        project = workspace.project
+        if project is None or self.is_running:
+            return
+        self.starting = True
+        steps = int(workspace.settings.get("model.steps"))
+
+        def prepare() -> Path:
+            from segcore.service import trainer
+            from segcore.train import runs
+
+            project.scribe.flush()
+            run = runs.prepare(project, recipe=recipe, steps=steps)
+            trainer.launch(run)
+            return Path(run)
+
+        workspace.run_changed.emit(None)
+        workspace.background.run(prepare, self._started, self._not_started)
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it keeps its last checkpoint."""
+        if self.view is not None and self.view.is_running:
+            from segcore.train import runs
+
+            runs.cancel(self.view.path)
+            self.view.state = "cancelling"
+            self._workspace.run_changed.emit(self.view)
+
+    def promote(self) -> None:
+        """Let the new model predict from now on."""
+        project, view = self._workspace.project, self.view
+        if project is None or view is None or view.state not in ("done", "cancelled"):
+            return
+
+        def work() -> str:
+            from segcore.train import runs
+
+            return str(runs.promote(project, view.path))
+
+        def done(name: str) -> None:
+            view.promoted = True
+            self._workspace.models_changed.emit()
+            self._workspace.run_changed.emit(view)
+            self._workspace.tell(f"{name} predicts from now on", ("Go back", self.go_back))
+
+        self._workspace.background.run(work, done)
+
+    def go_back(self) -> None:
+        """Let the model before predict again."""
+        project = self._workspace.project
+        if project is None:
+            return
+
+        def work() -> str:
+            from segcore.train import runs
+
+            return str(runs.demote(project) or "")
+
+        def done(name: str) -> None:
+            if self.view is not None:
+                self.view.promoted = False
+            self._workspace.models_changed.emit()
+            self._workspace.run_changed.emit(self.view)
+            self._workspace.tell(f"Back to {name}" if name else "No earlier model to go back to")
+
+        self._workspace.background.run(work, done)
+
+    # -- following ----------------------------------------------------------------------------
+
+    def _started(self, run: Path) -> None:
+        self.starting = False
+        view = view_of(run)
+        view.started = time.time()
+        self.follow(view)
+
+    def _not_started(self, error: Exception) -> None:
+        self.starting = False
+        self._workspace.run_changed.emit(self.view)
+        self._workspace.report(error)
+
+    def _poll(self) -> None:
+        view = self.view
+        if view is None:
+            self._timer.stop()
+            return
+
+        def work() -> tuple[bool, bool]:
+            from segcore.service import trainer
+
+            alive = trainer.running(view.path)
+            return view.read_events(), alive
+
+        def show(result: tuple[bool, bool]) -> None:
+            changed, alive = result
+            if view is not self.view:
+                return
+            if view.is_running and not alive and view.losses:
+                view.state = "lost"
+                view.reason = "The training process has ended. It can be resumed."
+                changed = True
+            if changed:
+                self._workspace.run_changed.emit(view)
+            if not view.is_running:
+                self._timer.stop()
+                self._tell_end(view)
+
+        self._workspace.background.run_latest("run", work, show)
+
+    def _tell_end(self, view: RunView) -> None:
+        if view.state == "done":
+            self._workspace.tell(f"{view.name} has learned")
+        elif view.state in ("failed", "lost"):
+            self._workspace.post(
+                Message(f"{view.name} did not finish.", tone="warning", hint=view.reason)
+            )
+        self._workspace.models_changed.emit()
+
+
+def view_of(run: Path) -> RunView:
+    """A view of a run folder as its `run.json` describes it."""
+    view = RunView(path=run, name=run.name)
+    try:
+        about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return view
+    view.name = str(about.get("name") or run.name)
+    parent = about.get("parent") or about.get("from") or ""
+    view.parent = str(parent.get("name", "")) if isinstance(parent, dict) else Path(parent).name
+    recipe = about.get("recipe") or {}
+    view.steps = int(about.get("steps") or recipe.get("steps") or 0)
+    return view

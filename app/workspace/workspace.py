@@ -1,0 +1,506 @@
+"""Workspace: what is open and chosen, and the requests that change it.
+
+Panels, tools and the canvas meet here and nowhere else. It holds state and speaks in signals
+named in the past tense; it draws nothing and knows no widget. Everything slow goes to the
+scribe (labels), to `Background` (reading) or to another process (models, refinement).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.settings import Settings
+from app.workspace import review
+from app.workspace.background import Background
+from app.workspace.choices import Choices
+from app.workspace.jobs import Jobs
+from app.workspace.messages import Message
+from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
+from app.workspace.queue import Queue
+from app.workspace.runs import Runs
+from app.workspace.scores import Scorekeeper, Scores
+from segcore.base import ClassSet, MaskwrightError, ReadOnly, Rect
+from segcore.images import ImageSource
+from segcore.labels import Guard, Labels, Patch
+
+log = logging.getLogger(__name__)
+
+
+class Workspace(Choices):
+    """The one object that everything on screen listens to. Lives on the GUI thread."""
+
+    _store_spoke = Signal(object)
+
+    def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
+        super().__init__(settings, parent)
+        self.background = Background(2, self)
+        self.project: Any = None
+        self.item: Any = None
+        self.requested: str | None = None
+        self.z = 0
+        self.labels: Labels | None = None
+        self.truth: Labels | None = None
+        self.model: Any = None
+        self.proposal: Any = None
+        self.image: ImageSource | None = None
+        self.waiting_strokes = 0
+        self._windows: dict[str, tuple[float, float]] = {}
+        self._slices: dict[str, int] = {}
+        self._history: list[Any] = []
+        self._shelf = Shelf(self._open_bundle)
+        self.queue = Queue(self.background, self)
+        self.queue.sort = self.settings.get("correct.sort")
+        self.scorekeeper = Scorekeeper(self.background, self)
+        self.jobs = Jobs(self)
+        self.runs = Runs(self)
+        self.queue.changed.connect(self.queue_changed)
+        self.scorekeeper.changed.connect(self._show_scores)
+        self.background.failed.connect(self.report)
+        self._store_spoke.connect(self._hear_store)
+
+    # -- project ------------------------------------------------------------------------------
+
+    @property
+    def classes(self) -> ClassSet | None:
+        return None if self.project is None else self.project.classes
+
+    @property
+    def visible_classes(self) -> frozenset[int]:
+        """Ids of the classes that are shown."""
+        if self.classes is None:
+            return frozenset()
+        return frozenset(int(c.id) for c in self.classes) - self.hidden_classes
+
+    @property
+    def read_only(self) -> bool:
+        return self.project is not None and bool(self.project.read_only)
+
+    def open_project(self, path: Path | str, *, item: str | None = None) -> None:
+        """Open a project; read-only, with a banner, where somebody else is writing.
+
+        Raises
+        ------
+        MaskwrightError : it cannot be opened at all.
+        """
+        from segcore.base import ProjectBusy
+        from segcore.store import Project
+
+        person = self.settings.get("correct.person") or None
+        try:
+            project = Project.open(Path(path), person=person)
+        except (ProjectBusy, ReadOnly) as busy:
+            project = Project.open(Path(path), write=False, person=person)
+            reason: MaskwrightError | None = busy
+        else:
+            reason = None
+        self.take_project(project, item=item)
+        if reason is not None:
+            self.post(
+                Message(
+                    reason.message,
+                    kind="banner",
+                    tone="warning",
+                    key="read-only",
+                    hint="It is open for reading; nothing you do is kept.",
+                )
+            )
+
+    def take_project(self, project: Any, *, item: str | None = None) -> None:
+        """Show a project that is already open; it is closed with the workspace."""
+        self.close_project()
+        self.project = project
+        self._remember_recent(Path(project.path))
+        project.scribe.listen(self._store_spoke.emit)
+        shown = [c for c in project.classes.active if not c.ignore]
+        coloured = [c for c in shown if c.colour is not None]
+        self.active_class = int((coloured or shown)[0].id) if shown else 0
+        self.background_class = 0
+        self.hidden_classes = self.locked_classes = frozenset()
+        self.queue.load(project)
+        self.project_opened.emit(project)
+        self.classes_changed.emit(project.classes)
+        self.active_class_changed.emit(self.active_class)
+        self.runs.find()
+        wanted = item or self.settings.get("memory.last_items").get(str(project.path))
+        if wanted is None or self.queue.row_of(wanted) < 0:
+            wanted = self.queue.order[0] if len(self.queue) else None
+        if wanted is not None:
+            self.open_item(wanted)
+
+    def close_project(self) -> None:
+        """Finish what waits to be written, then let go of the project."""
+        if self.project is None:
+            return
+        project, self.project = self.project, None
+        if self.item is not None:
+            last = dict(self.settings.get("memory.last_items"))
+            last[str(project.path)] = self.item.id
+            self.settings.set("memory.last_items", dict(list(last.items())[-50:]))
+        self.jobs.forget()
+        self.runs.forget()
+        self.item = self.labels = self.truth = self.image = None
+        self.model = self.proposal = self.pending = self.requested = None
+        self._shelf.clear()
+        self._history = []
+        self._windows.clear()
+        self._slices.clear()
+        self.queue.load(None)
+        self.scorekeeper.open(None, None, None)
+        self.project_closed.emit()
+        project.close()
+
+    def shut_down(self) -> None:
+        """Close everything; the last call of the window."""
+        self.jobs.close()
+        self.close_project()
+        self.background.close()
+
+    # -- item and slice -----------------------------------------------------------------------
+
+    def open_item(self, item_id: str) -> None:
+        """Ask for an item: it is on screen at once if it was prepared, else when it is read.
+
+        Until then the item before stays whole on screen, so that no stroke can land between two.
+        """
+        if self.project is None or item_id == self.requested:
+            return
+        self.requested = item_id
+        item = self.project.items.by_id(item_id)
+        self.item_requested.emit(item)
+        ready = self._shelf.take(item_id)
+        if ready is not None:
+            self._show(ready)
+            return
+        self.background.run(
+            lambda: self._shelf.prepare(item_id),
+            self._show,
+            lambda error: self._cannot_open(item_id, error),
+        )
+
+    def reload_item(self) -> None:
+        """Read the open item again (its file was found, a prediction was stored)."""
+        if self.item is not None:
+            self._shelf.spoil(self.item.id)
+            self.requested = None
+            self.open_item(self.item.id)
+
+    def step(self, step: int) -> None:
+        """Go `step` rows on in the queue."""
+        if self.requested is None:
+            return
+        neighbour = self.queue.neighbour(self.requested, step)
+        if neighbour is not None:
+            self.open_item(neighbour)
+
+    def set_slice(self, z: int) -> None:
+        """Show another slice of a volume."""
+        if self.labels is None:
+            return
+        z = min(max(z, 0), self.labels.shape.z - 1)
+        if z != self.z:
+            self.z = z
+            self._slices[self.item.id] = z
+            self.slice_changed.emit(z)
+            self._warm_slices(z)
+
+    def _warm_slices(self, z: int) -> None:
+        labels, image = self.labels, self.image
+
+        def warm() -> None:
+            for near in (z, z + 1, z - 1):
+                if labels is not None and 0 <= near < labels.shape.z:
+                    make_resident(labels, near)
+                    if image is not None and image.shape.y * image.shape.x <= 1 << 24:
+                        image.read(near)
+
+        self.background.run_latest("slices", warm, lambda _: None, lambda _: None)
+
+    def _open_bundle(self, item_id: str) -> OpenedItem:
+        project = self.project
+        if project is None:
+            raise MaskwrightError("The project is closed.")
+        return open_bundle(project.items.by_id(item_id), self._slices.get(item_id))
+
+    def _cannot_open(self, item_id: str, error: Exception) -> None:
+        if item_id == self.requested:
+            self.requested = None if self.item is None else self.item.id
+            self.report(error)
+
+    def _show(self, opened: OpenedItem) -> None:
+        if self.project is None or opened.item.id != self.requested:
+            return
+        self.drop_pending()
+        self.item, self.image = opened.item, opened.image
+        self.labels, self.truth = opened.labels, opened.truth
+        self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z
+        self.window = self._windows.get(opened.item.id, opened.window)
+        self.waiting_strokes = 0
+        self.item_opened.emit(opened.item)
+        self.window_changed.emit(*self.window)
+        if opened.error is not None:
+            self.image_failed.emit(opened.error)
+        else:
+            self.image_loaded.emit(opened.image)
+        self.labels_changed.emit(opened.labels, None)
+        self.proposal_changed.emit(opened.proposal)
+        self.scorekeeper.open(opened.item, self.classes, opened.labels)
+        self._refresh_history()
+        # After the frame is painted: what comes next must not delay what is shown now.
+        QTimer.singleShot(0, self._prefetch)
+
+    def _prefetch(self) -> None:
+        if self.item is None or not self.settings.get("model.prefetch"):
+            return
+        for step in (1, -1):
+            near = self.queue.neighbour(self.item.id, step)
+            if near is not None and self._shelf.take(near) is None:
+                self._prepare(near)
+
+    def _prepare(self, item_id: str) -> None:
+        self.background.run_latest(
+            ("prefetch", item_id),
+            lambda: self._shelf.prepare(item_id),
+            lambda _: None,
+            lambda error: log.info("an item could not be prepared: %s", type(error).__name__),
+        )
+
+    # -- edits --------------------------------------------------------------------------------
+
+    def submit(self, edit: Any) -> Any:
+        """Hand an edit of the open item to the scribe; gives its ticket, or None."""
+        if self.item is None or self.project is None:
+            return None
+        if self.read_only:
+            self.post(Message("This project is open for reading.", tone="warning"))
+            return None
+        self.waiting_strokes += 1
+        ticket = self.project.scribe.submit(self.item.id, edit)
+        self.history_changed.emit()
+        return ticket
+
+    def undo(self) -> None:
+        if self.can_undo:
+            self.project.scribe.undo(self.item.id)
+
+    def redo(self) -> None:
+        if self.can_redo:
+            self.project.scribe.redo(self.item.id)
+
+    def jump(self, event_id: Any) -> None:
+        """Go to a step of the history of the open item."""
+        if self.item is not None and not self.read_only:
+            self.project.scribe.jump(self.item.id, event_id)
+
+    @property
+    def history(self) -> list[Any]:
+        """Steps of the open item, oldest first, as last read."""
+        return self._history
+
+    @property
+    def undo_name(self) -> str:
+        """Name of the step that undo takes back, or ""."""
+        return next((r.name for r in reversed(self._history) if r.state == "done"), "")
+
+    @property
+    def redo_name(self) -> str:
+        return next((r.name for r in self._history if r.state == "undone"), "")
+
+    @property
+    def can_undo(self) -> bool:
+        return self.item is not None and not self.read_only and bool(self.undo_name)
+
+    @property
+    def can_redo(self) -> bool:
+        return self.item is not None and not self.read_only and bool(self.redo_name)
+
+    def _refresh_history(self) -> None:
+        item, project = self.item, self.project
+        if item is None or project is None:
+            self._history = []
+            self.history_changed.emit()
+            return
+
+        def show(rows: list[Any]) -> None:
+            if item is self.item:
+                self._history = rows
+                self.history_changed.emit()
+
+        self.background.run_latest("history", lambda: list(project.scribe.history(item.id)), show)
+
+    def _hear_store(self, event: Any) -> None:
+        """An event of the scribe, brought over to the GUI thread."""
+        if self.project is None:
+            return
+        name = type(event).__name__
+        if name == "Applied":
+            self._hear_applied(event)
+        elif name == "Committed":
+            self.waiting_strokes = max(0, self.waiting_strokes - len(event.event_ids))
+            self.label_committed.emit(event)
+            self._refresh_history()
+        elif name == "StoreTroubled" or name == "StoreTrouble":
+            self.waiting_strokes = int(event.waiting)
+            self.store_troubled.emit(event)
+            self.post(
+                Message(
+                    f"{_first_sentence(event.error)} {event.waiting} "
+                    f"{'stroke is' if event.waiting == 1 else 'strokes are'} kept in memory.",
+                    kind="banner",
+                    tone="danger",
+                    key="store",
+                    hint="Free some space; writing is tried again by itself.",
+                )
+            )
+        elif name == "StoreRecovered":
+            self.store_recovered.emit()
+            self.withdraw("store")
+
+    def _hear_applied(self, event: Any) -> None:
+        patch: Patch | None = event.patch
+        for change in patch.fields if patch is not None else ():
+            if change.table == "item" and change.field == "state":
+                item = self.project.items.by_id(event.item_id)
+                self.queue.state_changed(event.item_id, item.state)
+                self.item_state_changed.emit(item)
+            elif change.table == "class":
+                self.classes_changed.emit(self.project.classes)
+        self._shelf.spoil(event.item_id)
+        if self.item is None or event.item_id != self.item.id:
+            return
+        self.labels = event.labels
+        self.labels_changed.emit(event.labels, patch)
+        self.scorekeeper.follow(patch)
+        self._refresh_history()
+
+    def set_window(self, low: float, high: float) -> None:
+        """Values shown black and white; remembered for this item."""
+        if self.item is not None:
+            self._windows[self.item.id] = (low, high)
+        super().set_window(low, high)
+
+    def _show_scores(self, scores: Scores) -> None:
+        if self.item is not None and scores.has_truth:
+            self.queue.score_changed(self.item.id, scores.mean_iou)
+        self.scores_changed.emit(scores)
+
+    @property
+    def scores(self) -> Scores:
+        return self.scorekeeper.scores
+
+    # -- review and models --------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Accept the open item and go on."""
+        review.accept(self)
+
+    def reject(self) -> None:
+        """Reject the open item and go on."""
+        review.reject(self)
+
+    def take_proposal(self, where: Any = "all") -> None:
+        """Take the waiting prediction: "all", "not_mine", or a set of class ids."""
+        review.take_proposal(self, where)
+
+    def drop_proposal(self) -> None:
+        review.drop_proposal(self)
+
+    def show_prediction(self, layer: Any, *, proposal: bool) -> None:
+        """A prediction of the open item was stored; it waits as a proposal or was adopted."""
+        self.model = layer
+        self.proposal = layer if proposal else None
+        self.proposal_changed.emit(self.proposal)
+        self.look_changed.emit()
+
+    def predict(self, ids: list[str] | None = None) -> None:
+        """Predict these items, or the open one."""
+        if ids is None:
+            ids = [self.item.id] if self.item is not None else []
+        self.jobs.predict(ids)
+
+    def predict_all(self) -> None:
+        """Predict every item that nobody has looked at yet, those next in the queue first."""
+        ids = [i for i in self.queue.order if self.queue.state(i) in ("new", "predicted")]
+        row = max(0, self.queue.row_of(self.requested or ""))
+        self.jobs.predict(sorted(ids, key=lambda i: self.queue.row_of(i) < row))
+
+    def fine_tune(self, recipe: Any = None) -> None:
+        """Start a training from the corrections; without a recipe with the project's defaults."""
+        self.runs.start(recipe)
+
+    def set_classes(self, classes: ClassSet) -> None:
+        """Exchange the project's classes (added, renamed, coloured); undoable, in its history."""
+        if self.project is None or self.read_only:
+            return
+        try:
+            self.project.set_classes(classes)
+        except MaskwrightError as error:
+            self.report(error)
+            return
+        self.classes_changed.emit(self.project.classes)
+        self.look_changed.emit()
+
+    @property
+    def near(self) -> tuple[int, float, float]:
+        """The place that the person looks at: (z, y, x)."""
+        if self.cursor is not None:
+            return self.cursor.z, float(self.cursor.y), float(self.cursor.x)
+        if self.labels is None:
+            return 0, 0.0, 0.0
+        return self.z, self.labels.shape.y / 2, self.labels.shape.x / 2
+
+    # -- labels on screen ---------------------------------------------------------------------
+
+    @property
+    def shown_labels(self) -> Labels | None:
+        """The layer that the view shows: label, the model's (a proposal first), or truth."""
+        if self.view_mode == "truth":
+            return self.truth
+        if self.view_mode == "model":
+            layer = self.proposal or self.model
+            return None if layer is None else layer.labels
+        return self.labels
+
+    def guard(self) -> Guard:
+        """What strokes may not touch, from locks, "only over" and "keep mine"."""
+        options = self.tool_options
+        only_over = options.get("only_over")
+        keep = bool(options.get("keep_mine"))
+        return Guard(
+            locked=self.locked_classes,
+            only_over=None if only_over in (None, "any") else frozenset((int(only_over),)),
+            keep_origins=self.project.person_origins() if keep and self.project else frozenset(),
+        )
+
+    def person_origin(self) -> int:
+        """The row of `source` that this person's strokes carry."""
+        return 0 if self.project is None else int(self.project.source("person"))
+
+    def solve_grabcut(
+        self, z: int, rect: Rect, seeds: Any, box: Rect | None = None, iterations: int = 5
+    ) -> int:
+        """Ask the refiner for a region; `region_solved` answers. Newest wins.
+
+        Parameters
+        ----------
+        rect : bounded region of the picture that is solved.
+        seeds : (h, w) uint8 of `rect`: 0 unknown, 1 object, 2 background.
+        box : in image coordinates, or None.
+
+        Returns
+        -------
+        number of the request, 0 if there is nothing to ask.
+        """
+        return self.jobs.solve_grabcut(z, rect, seeds, box, iterations)
+
+    def _remember_recent(self, path: Path) -> None:
+        recent = [str(path), *(p for p in self.settings.get("memory.recent") if p != str(path))]
+        self.settings.set("memory.recent", recent[:12])
+
+
+def _first_sentence(error: Exception) -> str:
+    text = error.message if isinstance(error, MaskwrightError) else "Writing has failed."
+    return text if text.endswith(".") else f"{text}."
