@@ -1,0 +1,128 @@
+"""Fill: give a whole connected region another class with one click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import Rect
+from segcore.edits.base import BaseEdit, ImageReader, paint
+from segcore.labels import Draft, Labels, Patch, TileIndex
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fill(BaseEdit):
+    """Paint the 4-connected region of one class and one instance that holds a pixel.
+
+    The Guard says which of the region's pixels may change; it does not bound the region.
+
+    Parameters
+    ----------
+    z : slice; the region does not leave it.
+    at : row and column of the pixel.
+    class_id : the class to paint; 0 erases.
+    instance : the object that the pixels become part of; 0 for none.
+    """
+
+    z: int
+    at: tuple[int, int]
+    class_id: int
+    instance: int = 0
+
+    NAME: ClassVar[str] = "Fill"
+    TOOL: ClassVar[str] = "fill"
+
+    def apply(self, labels: Labels, image: ImageReader | None = None) -> Patch:
+        draft = Draft(labels, self.guard)
+        for rect, mask in connected_region(labels, self.z, self.at):
+            paint(
+                draft,
+                labels,
+                self.z,
+                rect,
+                mask,
+                class_id=self.class_id,
+                origin=self.origin,
+                instance=self.instance,
+            )
+        return draft.close(self.name, self.tool, self.fields)
+
+
+def connected_region(labels: Labels, z: int, at: tuple[int, int]) -> list[tuple[Rect, Mask]]:
+    """The 4-connected region of one class and instance around a pixel, tile by tile.
+
+    The flood goes from tile to tile through their common borders, so its cost follows the tiles
+    that the region meets and not the size of the image.
+
+    Returns
+    -------
+    Rectangles and masks (h, w) bool of the tiles that hold a part of the region; empty if the
+    pixel is outside the image.
+    """
+    start = next(iter(labels.tiles_in(Rect(*at, 1, 1), z)), None)
+    if start is None:
+        return []
+    z0, rect = labels.tile_rect(start)
+    y, x = at[0] - rect.y, at[1] - rect.x
+    wanted = tuple(
+        int(labels.tile_array(plane, start)[z - z0, y, x]) for plane in ("class", "instance")
+    )
+    first = np.zeros((rect.height, rect.width), bool)
+    first[y, x] = True
+    reached: dict[TileIndex, Mask] = {}
+    waiting: dict[TileIndex, Mask] = {start: first}
+    while waiting:
+        index, entries = waiting.popitem()
+        _, rect = labels.tile_rect(index)
+        free = _alike(labels, index, z, wanted)
+        if index in reached:
+            free &= ~reached[index]
+        fresh = _components_with(free, entries & free)
+        if not fresh.any():
+            continue
+        reached[index] = reached[index] | fresh if index in reached else fresh
+        for step_y, step_x, leaves, enters in _BORDERS:
+            line = fresh[leaves]
+            neighbour = TileIndex(index.z, index.y + step_y, index.x + step_x)
+            _, beside = labels.tile_rect(neighbour)
+            if not line.any() or beside.is_empty:
+                continue
+            if neighbour not in waiting:
+                waiting[neighbour] = np.zeros((beside.height, beside.width), bool)
+            waiting[neighbour][enters] |= line
+    return [(labels.tile_rect(index)[1], mask) for index, mask in sorted(reached.items())]
+
+
+# Step to a neighbour, the line that leaves a tile, and the line of the neighbour that it enters.
+_BORDERS = (
+    (-1, 0, np.s_[0, :], np.s_[-1, :]),
+    (1, 0, np.s_[-1, :], np.s_[0, :]),
+    (0, -1, np.s_[:, 0], np.s_[:, -1]),
+    (0, 1, np.s_[:, -1], np.s_[:, 0]),
+)
+
+
+def _alike(labels: Labels, index: TileIndex, z: int, wanted: tuple[int, ...]) -> Mask:
+    z0, rect = labels.tile_rect(index)
+    alike = np.ones((rect.height, rect.width), bool)
+    for plane, value in zip(("class", "instance"), wanted, strict=True):
+        tile = labels.tile_array(plane, index)[z - z0, : rect.height, : rect.width]
+        alike &= tile == value
+    return alike
+
+
+def _components_with(free: Mask, entries: Mask) -> Mask:
+    """The 4-connected components of `free` that hold a pixel of `entries`."""
+    if not entries.any() or free.all():
+        return free & entries.any()
+    _, numbers = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
+    chosen = np.zeros(int(numbers.max()) + 1, bool)
+    chosen[numbers[entries]] = True
+    chosen[0] = False
+    return np.asarray(chosen[numbers], bool)
