@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from segcore.base import BadFile
-from segcore.images import nifti, raster
+from segcore.images import nifti, raster, tiff
 from segcore.images.family import HEAD_BYTES, Family
 from segcore.images.source import ImageSource
 
-FAMILIES: tuple[Family, ...] = (raster.FAMILY, nifti.FAMILY)
+FAMILIES: tuple[Family, ...] = (raster.FAMILY, tiff.FAMILY, nifti.FAMILY)
 
 
 def open(  # noqa: A001 - the verb of the package; nobody imports it bare

@@ -108,7 +108,7 @@ class ImageSource:
         self.frame_of_reference = info.frame_of_reference
         self.metadata: dict[str, str] = dict(info.metadata)
         self._lock = threading.RLock()
-        self._cache = _Cache(_CACHE_BYTES)
+        self._cache = BoundedCache(_CACHE_BYTES)
         self._closed = False
 
     def read(
@@ -170,8 +170,7 @@ class ImageSource:
     def _cached(self, key: tuple[int, ...], decode: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """What `decode` gives, read-only, kept under `key`."""
         with self._lock:
-            if self._closed:
-                raise ValueError("the image is closed")
+            self._check_open()
             found = self._cache.get(key)
             if found is None:
                 found = decode()
@@ -185,6 +184,10 @@ class ImageSource:
         Families override this, or `_region`.
         """
         raise NotImplementedError
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the image is closed")
 
     def close(self) -> None:
         """Let go of the file and of what was decoded; reading afterwards is an error."""
@@ -210,7 +213,7 @@ class ImageSource:
         )
 
 
-class _Cache:
+class BoundedCache:
     """Decoded slices or tiles: the least recently used go first, the newest stays at any size."""
 
     def __init__(self, capacity: int) -> None:
