@@ -1,0 +1,1 @@
+"""Actions: the table of everything the window can do, and its views."""

@@ -1,0 +1,46 @@
+"""One action: everything that menus, shortcuts, tooltips, palette and keys page show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.actions.conditions import ALWAYS, Condition
+from app.actions.host import Host
+from app.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Action:
+    """One row of the table.
+
+    Parameters
+    ----------
+    id : ``area.verb``.
+    title : sentence case; ``{undo}`` and ``{redo}`` stand for the step's name; an ellipsis if
+        more input follows.
+    icon : name of a drawing in resources/icons.
+    tip : one sentence.
+    run : what it does.
+    keys : shortcuts, the shown one first.
+    menu : ``menu/group``; groups are divided by a line; "" is in no menu (but in the palette).
+    when : the condition, with its reason.
+    checked : for one that is on or off: whether it is on.
+    """
+
+    id: str
+    title: str
+    icon: str
+    tip: str
+    run: Callable[[Host], object] = field(compare=False)
+    keys: tuple[str, ...] = ()
+    menu: str = ""
+    when: Condition = field(default=ALWAYS, compare=False)
+    checked: Callable[[Workspace], bool] | None = field(default=None, compare=False)
+
+    def title_for(self, workspace: Workspace) -> str:
+        """The title with the names of the steps that undo and redo would act on."""
+        title = self.title
+        if "{" in title:
+            title = title.format(undo=workspace.undo_name, redo=workspace.redo_name).strip()
+        return title

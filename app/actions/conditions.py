@@ -1,0 +1,69 @@
+"""When an action can run, each condition with the sentence that says why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A question to the workspace, and the reason if the answer is no."""
+
+    holds: Callable[[Workspace], bool]
+    why: str
+
+
+def _volume(w: Workspace) -> bool:
+    return w.labels is not None and w.labels.shape.is_volume
+
+
+def _deep(w: Workspace) -> bool:
+    return w.image is not None and w.image.dtype.itemsize > 1
+
+
+def _ended(w: Workspace) -> bool:
+    view = w.runs.view
+    return view is not None and view.state in ("done", "cancelled") and not view.promoted
+
+
+ALWAYS = Condition(lambda w: True, "")
+PROJECT = Condition(lambda w: w.project is not None, "Open a project first.")
+ITEM = Condition(lambda w: w.item is not None, "Open an item first.")
+EDITABLE = Condition(
+    lambda w: w.item is not None and not w.read_only,
+    "Open an item of a project that you can write to.",
+)
+WRITABLE = Condition(
+    lambda w: w.project is not None and not w.read_only,
+    "Open a project that you can write to.",
+)
+CAN_UNDO = Condition(lambda w: w.can_undo, "Nothing to undo in this item.")
+CAN_REDO = Condition(lambda w: w.can_redo, "Nothing to redo in this item.")
+HAS_NEXT = Condition(
+    lambda w: w.requested is not None and w.queue.neighbour(w.requested, 1) is not None,
+    "This is the last item of the queue.",
+)
+HAS_PREVIOUS = Condition(
+    lambda w: w.requested is not None and w.queue.neighbour(w.requested, -1) is not None,
+    "This is the first item of the queue.",
+)
+HAS_TRUTH = Condition(lambda w: w.truth is not None, "This item has no truth.")
+HAS_MODEL_LAYER = Condition(
+    lambda w: w.model is not None or w.proposal is not None, "No model has predicted this item."
+)
+HAS_PROPOSAL = Condition(lambda w: w.proposal is not None, "No proposal waits for an answer.")
+PENDING = Condition(lambda w: w.pending is not None, "No preview waits for an answer.")
+VOLUME = Condition(_volume, "This item is one picture.")
+DEEP = Condition(_deep, "This picture has 8 bits; it needs no window.")
+CAN_TRAIN = Condition(
+    lambda w: w.project is not None and not w.read_only and not w.runs.is_running,
+    "A fine-tuning is running, or no project is open for writing.",
+)
+TRAINING = Condition(
+    lambda w: w.runs.view is not None and w.runs.view.is_running, "No fine-tuning is running."
+)
+RUN_ENDED = Condition(_ended, "Promote opens when a fine-tuning has ended.")
+JOBS_RUNNING = Condition(lambda w: bool(w.jobs.running), "Nothing is being predicted.")
