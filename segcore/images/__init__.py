@@ -4,22 +4,31 @@ Depth is kept up to the display, geometry as the file has it; nothing is ever wr
 The libraries of a family are imported when a file of it is opened.
 """
 
+from segcore.images.dicom import DicomSeries, dicom_series, open_series
 from segcore.images.display import default_window, robust_range, to_display, window_bounds
 from segcore.images.family import Family
+from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
 from segcore.images.registry import FAMILIES, family_of_name, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
 
 __all__ = [
     "FAMILIES",
+    "DicomSeries",
     "Family",
+    "Fingerprint",
     "ImageInfo",
     "ImageSource",
     "Level",
     "WindowPreset",
     "default_window",
+    "dicom_series",
     "family_of_name",
+    "fingerprint",
+    "natural_key",
     "open",
+    "open_series",
     "robust_range",
+    "scan",
     "to_display",
     "window_bounds",
 ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from segcore.base import BadFile
-from segcore.images import nifti, raster, tiff
+from segcore.images import dicom, nifti, raster, tiff
 from segcore.images.family import HEAD_BYTES, Family
 from segcore.images.source import ImageSource
 
-FAMILIES: tuple[Family, ...] = (raster.FAMILY, tiff.FAMILY, nifti.FAMILY)
+# DICOM before TIFF: its preamble may be a TIFF header, so that one file is both (PS3.10, 7.1).
+FAMILIES: tuple[Family, ...] = (raster.FAMILY, dicom.FAMILY, tiff.FAMILY, nifti.FAMILY)
 
 
 def open(  # noqa: A001 - the verb of the package; nobody imports it bare
@@ -46,7 +47,7 @@ def family_of(path: Path) -> Family:
         Where there is no such file, it is empty, or is no image of a known family.
     """
     if path.is_dir():
-        raise BadFile(f"{path.name} is a folder.", "Choose a file in it.")
+        return dicom.FAMILY
     head = read_head(path)
     for family in FAMILIES:
         if family.sniff(head):
