@@ -4,12 +4,16 @@ Depth is kept up to the display, geometry as the file has it; nothing is ever wr
 The libraries of a family are imported when a file of it is opened.
 """
 
-from segcore.images.dicom import DicomSeries, dicom_series, open_series
+from typing import TYPE_CHECKING, Any
+
 from segcore.images.display import default_window, robust_range, to_display, window_bounds
 from segcore.images.family import Family
 from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
 from segcore.images.registry import FAMILIES, family_of_name, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
+
+if TYPE_CHECKING:
+    from segcore.images.dicom_source import DicomSeries, dicom_series, open_series
 
 __all__ = [
     "FAMILIES",
@@ -32,3 +36,12 @@ __all__ = [
     "to_display",
     "window_bounds",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Most sessions see no DICOM; its modules are loaded when they are asked for.
+    if name in ("DicomSeries", "dicom_series", "open_series"):
+        from segcore.images import dicom_source
+
+        return getattr(dicom_source, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

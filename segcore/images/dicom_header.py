@@ -100,20 +100,6 @@ def pydicom_module() -> Any:
     return pydicom
 
 
-def is_dicom(head: bytes) -> bool:
-    """Whether a file that starts with these bytes is DICOM, with or without its preamble."""
-    if head[128:132] == b"DICM":
-        return True
-    if len(head) < 8:
-        return False
-    # Without the preamble a file begins with an element of group 2 or 8, little-endian; its value
-    # representation (two capitals) or a short length follows.
-    group, element = struct.unpack("<HH", head[:4])
-    explicit = head[4:6].isalpha() and head[4:6].isupper()
-    short = struct.unpack("<I", head[4:8])[0] < 256
-    return group in (2, 8) and element < 0x0100 and (explicit or short)
-
-
 def read_header(path: Path) -> Header:
     """Read everything but the pixels.
 

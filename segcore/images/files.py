@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segcore.base import BadFile
-from segcore.images.dicom import dicom_files, dicom_series
 from segcore.images.registry import FAMILIES, family_of_name, read_head
 
 
@@ -61,6 +60,8 @@ def scan(folder: Path) -> list[Path]:
     BadFile
         Where `folder` is no folder or cannot be read.
     """
+    from segcore.images.dicom_source import dicom_files, dicom_series
+
     try:
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     except NotADirectoryError:

@@ -6,11 +6,13 @@ printer in most files and would pass for millimetres.
 
 from __future__ import annotations
 
-from typing import Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
 from segcore.base import Spacing
 from segcore.images.source import default_channel_names
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _MILLIMETRES = {
     "m": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0, "µm": 1e-3, "μm": 1e-3, "um": 1e-3,
@@ -41,9 +43,11 @@ def channel_names(tif: Any, count: int, is_colour: bool) -> tuple[str, ...]:
     return default_channel_names(count)
 
 
-def _ome_pixels(tif: Any) -> ElementTree.Element | None:
+def _ome_pixels(tif: Any) -> Element | None:
     if not tif.is_ome or not tif.ome_metadata:
         return None
+    from xml.etree import ElementTree
+
     try:
         root = ElementTree.fromstring(tif.ome_metadata)
     except ElementTree.ParseError:
