@@ -1,0 +1,57 @@
+"""From a model's classes to a project's: by uuid, then by name, never by position. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import ClassSet
+from segcore.models.heads import match
+
+
+@dataclass(frozen=True)
+class ClassMapping:
+    """How a model's classes appear in a project.
+
+    Parameters
+    ----------
+    table : (65536,) uint16 from a model's class id to the project's; 0 where there is none.
+    mapped : pairs (model's class name, project's class name).
+    unmapped : names of the model's classes that the project lacks; their pixels stay unlabelled.
+    never : names of the project's scored classes that this model cannot predict.
+    """
+
+    table: NDArray[np.uint16]
+    mapped: tuple[tuple[str, str], ...]
+    unmapped: tuple[str, ...]
+    never: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know, or ""."""
+        said = []
+        if self.unmapped:
+            said.append(f"The project has no class {', '.join(self.unmapped)}; left unlabelled.")
+        if self.never:
+            said.append(f"The model does not know {', '.join(self.never)}.")
+        return " ".join(said)
+
+
+def map_classes(model_classes: ClassSet, project_classes: ClassSet) -> ClassMapping:
+    """Match a model's scored classes with a project's classes in use."""
+    table = np.zeros(65536, np.uint16)
+    mapped: list[tuple[str, str]] = []
+    unmapped: list[str] = []
+    found_ids = set()
+    for c in model_classes.scored:
+        found = match(c, project_classes)
+        if found is None:
+            unmapped.append(c.name)
+            continue
+        table[c.id] = found.id
+        found_ids.add(found.id)
+        mapped.append((c.name, found.name))
+    never = tuple(c.name for c in project_classes.scored if c.id not in found_ids)
+    return ClassMapping(table, tuple(mapped), tuple(unmapped), never)

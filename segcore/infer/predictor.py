@@ -1,0 +1,276 @@
+"""Predicting pictures of any size with bounded memory, tile by tile, nearest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segcore.base import Cancelled, Rect
+from segcore.infer.device import choose_device, is_out_of_memory
+from segcore.infer.tiles import Grid, make_grid
+from segcore.models.prepare import as_channels, prepare, statistics
+
+if TYPE_CHECKING:
+    from segcore.images import ImageSource
+    from segcore.models.segmodel import SegModel
+
+OnTile = Callable[[Rect, NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]], None]
+
+SMALLEST_TILE = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about a picture, or about the rectangle that was asked for.
+
+    Parameters
+    ----------
+    classes : (y, x) uint16 ids of the model's own classes; `segcore.infer.map_classes` translates.
+    confidence : (y, x) uint8, 255 times the probability of that class.
+    margin : (y, x) uint8, 255 times its lead over the second; small where a person should look.
+    instances : (y, x) uint32 object numbers, 0 = none, or None if objects were not asked for.
+    """
+
+    classes: NDArray[np.uint16]
+    confidence: NDArray[np.uint8]
+    margin: NDArray[np.uint8]
+    instances: NDArray[np.uint32] | None = None
+
+
+class Predictor:
+    """A model on a device, ready to predict.
+
+    Parameters
+    ----------
+    model : is moved to the device and set to evaluate.
+    device : ``cuda``, ``mps`` or ``cpu``; None is the best there is.
+    """
+
+    def __init__(self, model: SegModel, device: str | None = None) -> None:
+        self.device = choose_device(device)
+        self.model = model.to(self.device.name).eval()
+        if self.device.name == "cpu" or self.device.name.startswith("cuda"):
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.tile = max(SMALLEST_TILE, model.spec.tile)
+        self._ids = np.array([c.id for c in model.spec.classes.scored], np.uint16)
+
+    def predict(
+        self,
+        image: NDArray[Any] | ImageSource,
+        *,
+        z: int = 0,
+        rect: Rect | None = None,
+        near: tuple[float, float] | None = None,
+        on_tile: OnTile | None = None,
+        cancel: Callable[[], bool] | None = None,
+        mirror: bool = False,
+        instances: bool = False,
+    ) -> Prediction:
+        """Classes, confidence and margin of a picture.
+
+        Parameters
+        ----------
+        image : (h, w) or (h, w, c) array of any dtype, or an open image, which is read in parts.
+        z : slice of an open image.
+        rect : only this part, with a rim around it for context; the results have its size.
+        near : point (y, x); tiles nearest to it come first.
+        on_tile : called with rectangle, classes, confidence and margin of each finished part.
+        cancel : asked before every tile.
+        mirror : the mean over the four mirror images; four times the work, often a bit better.
+        instances : number the connected regions (8 neighbours) of classes that are things.
+
+        Raises
+        ------
+        Cancelled : `cancel` said so.
+        MaskwrightError : the picture has another number of channels than the model takes.
+        """
+        picture = _Picture(image, z, self.model)
+        region = rect or Rect(0, 0, *picture.size)
+        classes = np.zeros((region.height, region.width), np.uint16)
+        confidence = np.zeros(classes.shape, np.uint8)
+        margin = np.zeros(classes.shape, np.uint8)
+        for where, shares in self._finished(picture, region, near, cancel, mirror):
+            part = self._decide(shares)
+            inside = where.intersect(region)
+            if inside.is_empty:
+                continue
+            cut = inside.shifted(-where.y, -where.x).slices
+            to = inside.shifted(-region.y, -region.x).slices
+            classes[to], confidence[to], margin[to] = part[0][cut], part[1][cut], part[2][cut]
+            if on_tile is not None:
+                on_tile(inside, part[0][cut], part[1][cut], part[2][cut])
+        numbered = None
+        if instances:
+            things = [c.id for c in self.model.spec.classes.scored if c.thing]
+            numbered = connected_objects(classes, things)
+        return Prediction(classes, confidence, margin, numbered)
+
+    def probabilities(
+        self,
+        image: NDArray[Any] | ImageSource,
+        rect: Rect,
+        *,
+        z: int = 0,
+        mirror: bool = False,
+        cancel: Callable[[], bool] | None = None,
+    ) -> NDArray[np.float32]:
+        """Probability of every class in a rectangle: (C, h, w) float32, summing to 1.
+
+        Channel k is the model's k-th scored class. Computed anew, for who needs more than the
+        winner (a dense CRF, a view of uncertainty).
+        """
+        picture = _Picture(image, z, self.model)
+        result = np.zeros((len(self._ids), rect.height, rect.width), np.float32)
+        for where, shares in self._finished(picture, rect, None, cancel, mirror):
+            inside = where.intersect(rect)
+            if not inside.is_empty:
+                cut = inside.shifted(-where.y, -where.x).slices
+                to = inside.shifted(-rect.y, -rect.x).slices
+                result[(slice(None), *to)] = shares[(slice(None), *cut)].cpu().numpy()
+        return result
+
+    # -- tiles ---------------------------------------------------------------------------------
+
+    def _finished(
+        self,
+        picture: _Picture,
+        region: Rect,
+        near: tuple[float, float] | None,
+        cancel: Callable[[], bool] | None,
+        mirror: bool,
+    ) -> Iterator[tuple[Rect, Tensor]]:
+        """Finished pieces with their probabilities (C, h, w); only open seams are held."""
+        overlap = min(self.model.spec.overlap, self.tile // 4)
+        whole = Rect(0, 0, *picture.size)
+        grid: Grid = make_grid(region.grown(overlap).intersect(whole), self.tile, overlap)
+        missing = [len(piece.tiles) for piece in grid.pieces]
+        sums: dict[int, Tensor] = {}
+        for number in grid.order(near):
+            if cancel is not None and cancel():
+                raise Cancelled("The prediction was cancelled.")
+            tile = grid.tiles[number]
+            shares = self._tile(picture.read(tile.rect), mirror)
+            shares *= torch.from_numpy(tile.weights()).to(shares.device)
+            for n in tile.pieces:
+                where = grid.pieces[n].rect
+                mine = shares[(slice(None), *where.shifted(-tile.rect.y, -tile.rect.x).slices)]
+                missing[n] -= 1
+                if n in sums:
+                    sums[n] += mine
+                elif missing[n]:
+                    sums[n] = mine.clone()
+                if not missing[n]:
+                    yield where, sums.pop(n, mine)
+
+    def _tile(self, values: NDArray[np.float32], mirror: bool) -> Tensor:
+        """Probabilities (C, h, w) of one tile; smaller tiles where memory runs out."""
+        try:
+            return self._forward(values, mirror)
+        except (RuntimeError, MemoryError) as error:
+            half = max(values.shape[1:]) // 2
+            if not is_out_of_memory(error) or half < SMALLEST_TILE:
+                raise
+        if self.device.name.startswith("cuda"):
+            torch.cuda.empty_cache()
+        self.tile = min(self.tile, max(SMALLEST_TILE, half))
+        overlap = min(self.model.spec.overlap, half // 4)
+        grid = make_grid(Rect(0, 0, *values.shape[1:]), half, overlap)
+        total: Tensor | None = None
+        for tile in grid.tiles:
+            rows, columns = tile.rect.slices
+            part = self._tile(values[:, rows, columns], mirror)
+            part *= torch.from_numpy(tile.weights()).to(part.device)
+            if total is None:
+                total = part.new_zeros((part.shape[0], *values.shape[1:]))
+            total[:, rows, columns] += part
+        assert total is not None  # a grid has at least one tile
+        return total
+
+    @torch.no_grad()
+    def _forward(self, values: NDArray[np.float32], mirror: bool) -> Tensor:
+        images = torch.from_numpy(np.ascontiguousarray(values))[None].to(self.device.name)
+        flips: list[list[int]] = [[], [2], [3], [2, 3]] if mirror else [[]]
+        total: Tensor | None = None
+        for axes in flips:
+            turned = images.flip(axes) if axes else images
+            with self.device.autocast():
+                logits = self.model(turned.contiguous(memory_format=torch.channels_last)).logits
+            shares = torch.softmax(logits.float(), dim=1)[0]
+            if axes:
+                shares = shares.flip([axis - 1 for axis in axes])
+            total = shares.clone() if total is None else total + shares
+        assert total is not None
+        return total / len(flips)
+
+    @torch.no_grad()
+    def _decide(
+        self, shares: Tensor
+    ) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
+        best = torch.topk(shares, min(2, shares.shape[0]), dim=0)
+        first = best.values[0]
+        second = best.values[1] if len(best.values) > 1 else torch.zeros_like(first)
+        channel = best.indices[0].cpu().numpy()
+
+        def byte(value: Tensor) -> NDArray[np.uint8]:
+            scaled: NDArray[np.uint8] = (
+                (value * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+            )
+            return scaled
+
+        return self._ids[channel], byte(first), byte(first - second)
+
+
+class _Picture:
+    """An array or an open image as prepared parts; statistics are those of the whole slice."""
+
+    def __init__(self, image: NDArray[Any] | ImageSource, z: int, model: SegModel) -> None:
+        self._preparation = model.spec.preparation
+        self._channels = model.spec.channels
+        self._z = z
+        self._source: ImageSource | None = None
+        if isinstance(image, np.ndarray):
+            self._array = as_channels(image, self._channels)
+            self.size = (image.shape[0], image.shape[1])
+            self._whole = statistics(image, self._preparation)
+        else:
+            self._source = image
+            self.size = (image.shape.y, image.shape.x)
+            level = next(
+                (i for i, row in enumerate(image.levels) if row.shape.y * row.shape.x <= 1 << 22),
+                len(image.levels) - 1,
+            )
+            # A coarser level has nearly the same percentiles and costs a fraction.
+            self._whole = statistics(image.read(z, level=level), self._preparation)
+
+    def read(self, rect: Rect) -> NDArray[np.float32]:
+        if self._source is None:
+            part = self._array[rect.slices]
+        else:
+            part = as_channels(self._source.read(self._z, rect), self._channels)
+        whole = self._whole
+        if len(whole.offset) != part.shape[2]:  # one channel that was repeated
+            whole = type(whole)(whole.offset * part.shape[2], whole.divisor * part.shape[2])
+        return prepare(part, self._preparation, whole)
+
+
+def connected_objects(classes: NDArray[np.uint16], things: Sequence[int]) -> NDArray[np.uint32]:
+    """Number the connected regions (8 neighbours) of each class in `things`, from 1 on.
+
+    Objects that touch are one: a model that only knows classes cannot tell them apart.
+    """
+    import cv2
+
+    numbers = np.zeros(classes.shape, np.uint32)
+    last = 0
+    for class_id in things:
+        count, found = cv2.connectedComponents((classes == class_id).astype(np.uint8), None, 8)
+        inside = found > 0
+        numbers[inside] = found[inside].astype(np.uint32) + last
+        last += count - 1
+    return numbers

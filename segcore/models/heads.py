@@ -1,0 +1,94 @@
+"""Bringing a model's classes and a project's together: by uuid, then by name, never by place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from segcore.base import ClassId, ClassSet, SegClass
+from segcore.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from segcore.models.segmodel import SegModel
+
+
+def match(have: SegClass, others: ClassSet) -> SegClass | None:
+    """The class of `others` that is the same as `have`: by uuid, else by name whatever its case.
+
+    A retired class is matched by nothing: nobody can want its pixels.
+    """
+    by_uuid = next((c for c in others.active if c.uuid == have.uuid), None)
+    return by_uuid or others.by_name(have.name)
+
+
+@dataclass(frozen=True)
+class HeadPlan:
+    """How a model's head becomes the head for a project.
+
+    Parameters
+    ----------
+    classes : of the new model: the project's, then those the project does not have.
+    copied : new channel to old channel, for classes that both have.
+    fresh : new channels that start from random numbers.
+    frozen : new channels that are kept and not trained, since the project lacks their class.
+    """
+
+    classes: ClassSet
+    copied: Mapping[int, int]
+    fresh: tuple[int, ...]
+    frozen: tuple[int, ...]
+
+
+def plan_head(model_classes: ClassSet, project_classes: ClassSet) -> HeadPlan:
+    """What fine-tuning on a project does to each row of the head."""
+    old = list(model_classes.scored)
+    rows: list[SegClass] = list(project_classes.active)
+    channel_of_old: dict[str, int] = {}
+    copied: dict[int, int] = {}
+    fresh: list[int] = []
+    for channel, wanted in enumerate(project_classes.scored):
+        found = match(wanted, ClassSet(tuple(old)))
+        if found is None:
+            fresh.append(channel)
+        else:
+            copied[channel] = old.index(found)
+            channel_of_old[found.uuid] = channel
+    channel = len(project_classes.scored)
+    taken = {c.id for c in project_classes.classes}
+    values = {c.value for c in rows}
+    frozen: list[int] = []
+    for index, kept in enumerate(old):
+        if kept.uuid in channel_of_old or match(kept, project_classes) is not None:
+            continue
+        free = next(i for i in range(1, 65536) if i not in taken)
+        taken.add(ClassId(free))
+        value = None if kept.value in values else kept.value
+        values.add(value)
+        rows.append(replace(kept, id=ClassId(free), value=value))
+        copied[channel] = index
+        frozen.append(channel)
+        channel += 1
+    return HeadPlan(ClassSet(tuple(rows)), copied, tuple(fresh), tuple(frozen))
+
+
+def for_project(model: SegModel, project_classes: ClassSet) -> tuple[SegModel, HeadPlan]:
+    """A new model for the project's classes with everything that the old one knows of them."""
+    import torch
+
+    from segcore.models.registry import build_from_spec
+
+    plan = plan_head(model.spec.classes, project_classes)
+    kept = tuple(plan.classes.scored[channel].uuid for channel in plan.frozen)
+    spec: ModelSpec = model.spec.changed(classes=plan.classes, frozen=kept)
+    new = build_from_spec(spec)
+    head = {id(parameter) for parameter in model.head.parameters()}
+    named = {name for name, p in model.named_parameters() if id(p) in head}
+    state = {key: value for key, value in model.state_dict().items() if key not in named}
+    new.load_state_dict(state, strict=False)
+    with torch.no_grad():
+        for channel, old in plan.copied.items():
+            new.head.weight[channel] = model.head.weight[old]
+            if new.head.bias is not None and model.head.bias is not None:
+                new.head.bias[channel] = model.head.bias[old]
+    return new, plan

@@ -1,0 +1,212 @@
+"""The table of architectures: one row a family, made by `@register` in the family's file.
+
+Neither this file nor the families' files import torch before a model is built, so the window can
+list what there is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from segcore.base import ClassSet, MaskwrightError
+from segcore.models.prepare import Preparation
+from segcore.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from segcore.models.segmodel import SegModel
+
+Builder = Callable[[ModelSpec], "nn.Module"]
+
+_FAMILY_MODULES = ("segcore.models.unet", "segcore.models.fpn")
+_GROUP = "maskwright.models"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a family, with its default and what it does."""
+
+    name: str
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A row of the table."""
+
+    name: str
+    title: str
+    paper: str
+    year: int
+    tasks: tuple[str, ...]
+    encoder: str
+    options: tuple[Option, ...]
+    builder: Builder
+
+
+_TABLE: dict[str, Architecture] = {}
+_loaded = False
+
+
+def register(
+    name: str,
+    *,
+    paper: str,
+    year: int,
+    tasks: Sequence[str],
+    title: str = "",
+    encoder: str = "",
+    options: Sequence[Option] = (),
+) -> Callable[[Builder], Builder]:
+    """Enter a builder into the table.
+
+    Raises
+    ------
+    ValueError : the name is taken; a silent second winner would change what models mean.
+    """
+
+    def enter(builder: Builder) -> Builder:
+        if name in _TABLE:
+            raise ValueError(f'an architecture named "{name}" is registered already')
+        _TABLE[name] = Architecture(
+            name, title or name, paper, year, tuple(tasks), encoder, tuple(options), builder
+        )
+        return builder
+
+    return enter
+
+
+def architectures() -> Mapping[str, Architecture]:
+    """Every architecture by name, those of installed plug-ins included."""
+    global _loaded
+    if not _loaded:
+        _loaded = True
+        for module in _FAMILY_MODULES:
+            importlib.import_module(module)
+        for point in entry_points(group=_GROUP):
+            point.load()
+    return _TABLE
+
+
+def architecture(name: str) -> Architecture:
+    """The row of this name.
+
+    Raises
+    ------
+    MaskwrightError : there is none.
+    """
+    table = architectures()
+    if name not in table:
+        raise MaskwrightError(
+            f'There is no architecture named "{name}".', f"Use one of {', '.join(sorted(table))}."
+        )
+    return table[name]
+
+
+def as_classes(classes: ClassSet | Sequence[str] | int) -> ClassSet:
+    """A ClassSet as it is; from names; or of so many classes named "class 0", "class 1", ..."""
+    if isinstance(classes, ClassSet):
+        return classes
+    if isinstance(classes, int):
+        return ClassSet.from_names([f"class {i}" for i in range(classes)])
+    return ClassSet.from_names(list(classes))
+
+
+def make_spec(
+    name: str,
+    *,
+    classes: ClassSet | Sequence[str] | int,
+    channels: int = 3,
+    encoder: str | None = None,
+    preparation: Preparation | None = None,
+    **options: Any,
+) -> ModelSpec:
+    """The spec that `build` builds from; options that are not given have the family's default.
+
+    Raises
+    ------
+    MaskwrightError : unknown architecture or option, or fewer than one class to tell.
+    """
+    row = architecture(name)
+    known = {option.name: option.default for option in row.options}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise MaskwrightError(
+            f'{row.title} has no option "{unknown[0]}".',
+            f"Its options are {', '.join(sorted(known)) or 'none'}.",
+        )
+    class_set = as_classes(classes)
+    if not class_set.scored:
+        raise MaskwrightError("A model needs a class to predict.", "Give at least one class.")
+    return ModelSpec(
+        architecture=name,
+        encoder=row.encoder if encoder is None else encoder,
+        classes=class_set,
+        channels=channels,
+        options=known | options,
+        preparation=preparation or Preparation(),
+        tasks=row.tasks,
+    )
+
+
+def build(
+    name: str,
+    *,
+    classes: ClassSet | Sequence[str] | int,
+    channels: int = 3,
+    encoder: str | None = None,
+    weights: str | Path | None = None,
+    preparation: Preparation | None = None,
+    **options: Any,
+) -> SegModel:
+    """A new model.
+
+    Parameters
+    ----------
+    name : of the architecture, such as ``unet`` or ``fpn``.
+    classes : a ClassSet, a list of names, or a number of classes.
+    channels : of the input picture.
+    encoder : None is the family's default.
+    weights : None starts from random numbers, offline. ``"imagenet"`` loads the encoder's
+        ImageNet weights from an installed package or the hub; a path loads them from a file. Where
+        there are none to be had the model starts from random numbers and says so, as a warning
+        and in ``spec.weights``.
+    preparation : intensity preparation; None is the encoder's usual mean and deviation.
+    options : the family's, each with a default, kept in the spec.
+
+    Raises
+    ------
+    MaskwrightError : unknown architecture, encoder or option; a weights file that does not fit.
+    """
+    from segcore.models.encoders import encoder_preparation, load_encoder_weights
+    from segcore.models.segmodel import SegModel
+
+    spec = make_spec(
+        name,
+        classes=classes,
+        channels=channels,
+        encoder=encoder,
+        preparation=preparation,
+        **options,
+    )
+    if preparation is None:
+        spec = spec.changed(preparation=encoder_preparation(spec.encoder, channels))
+    model = SegModel(spec)
+    if weights is not None:
+        model.spec = spec.changed(weights=load_encoder_weights(model, weights))
+    return model
+
+
+def build_from_spec(spec: ModelSpec) -> SegModel:
+    """The model that a spec describes, with random numbers."""
+    from segcore.models.segmodel import SegModel
+
+    return SegModel(spec)

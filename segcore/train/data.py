@@ -1,0 +1,207 @@
+"""From frozen items to batches: decoded pictures in a bounded cache, batches made ahead.
+
+All randomness of batch number k comes from (seed, k) alone. So a resumed run sees exactly the
+batches of an uninterrupted one, and nothing but the step has to be remembered.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segcore.base import BadFile, ClassSet
+from segcore.models.prepare import Preparation, Statistics, as_channels, prepare, statistics
+from segcore.train.augment import choose_crop, cut, jitter
+from segcore.train.frozen import FrozenItem
+from segcore.train.losses import IGNORE
+from segcore.train.recipe import Recipe
+
+DEFAULT_CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (B, C, h, w) float32, channel numbers (B, h, w) int64, weights (B, h, w) or None."""
+
+    number: int
+    images: Tensor
+    target: Tensor
+    weight: Tensor | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded item: values (h, w, c), target (h, w) uint16 ids, the whole's statistics."""
+
+    values: NDArray[Any]
+    target: NDArray[np.uint16]
+    whole: Statistics
+
+    @property
+    def bytes(self) -> int:
+        return self.values.nbytes + self.target.nbytes
+
+
+def read_values(item: FrozenItem) -> NDArray[Any]:
+    """The item's picture (h, w, c); several sources are channels of one picture.
+
+    Raises
+    ------
+    BadFile : a source is missing or not on the target's grid any more.
+    """
+    from segcore.images import open as open_image
+
+    parts = []
+    for path in item.sources:
+        with open_image(path) as source:
+            parts.append(source.read(item.z))
+        if parts[-1].shape[:2] != item.size:
+            raise BadFile(f"{path} has changed since the run was made.", "Make the run again.")
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+class PictureCache:
+    """Decoded items, the most recently used ones, within a number of bytes. For one thread."""
+
+    def __init__(
+        self, preparation: Preparation, channels: int, limit_bytes: int = DEFAULT_CACHE_BYTES
+    ) -> None:
+        self._preparation = preparation
+        self._channels = channels
+        self._limit = limit_bytes
+        self._held: OrderedDict[tuple[str, int], Picture] = OrderedDict()
+        self.bytes = 0
+        self.misses = 0
+
+    def get(self, item: FrozenItem) -> Picture:
+        key = (str(item.target), item.z)
+        found = self._held.get(key)
+        if found is not None:
+            self._held.move_to_end(key)
+            return found
+        self.misses += 1
+        values = read_values(item)
+        if values.shape[2] not in (1, self._channels):
+            as_channels(values, self._channels)  # raises with the remedy
+        made = Picture(values, item.read_target(), statistics(values, self._preparation))
+        self._held[key] = made
+        self.bytes += made.bytes
+        while self.bytes > self._limit and len(self._held) > 1:
+            _, oldest = self._held.popitem(last=False)
+            self.bytes -= oldest.bytes
+        return made
+
+
+def channel_table(classes: ClassSet) -> NDArray[np.int64]:
+    """Lookup (65536,) from a class id to its channel, the k-th scored class; IGNORE elsewhere."""
+    table = np.full(65536, IGNORE, np.int64)
+    for channel, c in enumerate(classes.scored):
+        table[c.id] = channel
+    return table
+
+
+class Batches:
+    """The batches of a run, each a pure function of its number.
+
+    Parameters
+    ----------
+    train, replay : the items of both roles; from `replay` comes the recipe's share of each batch.
+    table : class id to channel, see `channel_table`.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[FrozenItem],
+        replay: Sequence[FrozenItem],
+        recipe: Recipe,
+        preparation: Preparation,
+        channels: int,
+        table: NDArray[np.int64],
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
+        self._train, self._replay = list(train), list(replay)
+        self._recipe = recipe
+        self.crop = recipe.crop([item.size for item in self._train])
+        self._preparation = preparation
+        self._channels = channels
+        self._table = table
+        self.cache = PictureCache(preparation, channels, cache_bytes)
+        old = round(recipe.batch * recipe.replay) if self._replay else 0
+        self._old = min(old, recipe.batch - 1)  # the new items are what the run is for
+        self._weighted = any(item.weight != 1.0 for item in (*self._train, *self._replay))
+
+    def choose(self, number: int) -> list[FrozenItem]:
+        """The items of batch `number`: each role is passed through in a new order every epoch."""
+        new = self._recipe.batch - self._old
+        chosen = [self._nth(self._train, 0, number * new + k) for k in range(new)]
+        chosen += [self._nth(self._replay, 1, number * self._old + k) for k in range(self._old)]
+        return chosen
+
+    def _nth(self, items: list[FrozenItem], stream: int, place: int) -> FrozenItem:
+        epoch, within = divmod(place, len(items))
+        order = np.random.default_rng((self._recipe.seed, 1, stream, epoch))
+        return items[int(order.permutation(len(items))[within])]
+
+    def make(self, number: int) -> Batch:
+        """Batch `number`."""
+        recipe = self._recipe
+        rng = np.random.default_rng((recipe.seed, 2, number))
+        chosen = self.choose(number)
+        height, width = self.crop
+        images = np.empty((len(chosen), self._channels, height, width), np.float32)
+        target = np.empty((len(chosen), height, width), np.int64)
+        for k, item in enumerate(chosen):
+            picture = self.cache.get(item)
+            crop = choose_crop(item.size, self.crop, recipe, rng)
+            values, label = cut(picture.values, picture.target, crop, height, width)
+            ready = jitter(prepare(values, self._preparation, picture.whole), recipe.colour, rng)
+            images[k] = ready  # a single channel is repeated into all
+            target[k] = self._table[label]
+        weight = None
+        if self._weighted:
+            factors = torch.tensor([item.weight for item in chosen], dtype=torch.float32)
+            weight = factors[:, None, None].expand(-1, height, width).contiguous()
+        return Batch(number, torch.from_numpy(images), torch.from_numpy(target), weight)
+
+    def ahead(self, first: int, depth: int = 3) -> Generator[Batch, None, None]:
+        """Batches from `first` on without end, made by a thread up to `depth` ahead."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
+        stop = threading.Event()
+
+        def put(value: Batch | BaseException) -> bool:
+            while not stop.is_set():
+                try:
+                    ready.put(value, timeout=0.2)
+                    return True
+                except queue.Full:
+                    continue
+            return False
+
+        def work() -> None:
+            number = first
+            try:
+                while put(self.make(number)):
+                    number += 1
+            except BaseException as error:
+                put(error)
+
+        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread.start()
+        try:
+            while True:
+                value = ready.get()
+                if isinstance(value, BaseException):
+                    raise value
+                yield value
+        finally:
+            stop.set()
+            thread.join(timeout=10)

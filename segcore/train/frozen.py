@@ -1,0 +1,196 @@
+"""The frozen data of a run: what is trained on, copied so that nobody can change it meanwhile.
+
+Images stay where they are and are known by path and digest; targets are copied as 16-bit PNG of
+class ids. A pixel that must not be learned from (unlabelled, ignored, a model's own guess) is 0 in
+the copy: weight 0 and "no target" are one thing to the loss, and the file stays readable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import BadFile, ClassSet, SizeMismatch, digest_file
+
+Role = Literal["train", "replay", "held_out"]
+DATA = "data"
+ITEMS = "items.json"
+
+
+@dataclass(frozen=True)
+class TrainItem:
+    """One picture (or one slice of a volume) with its target, on the way into a run.
+
+    Parameters
+    ----------
+    name : what people call it; unique within the run together with `z`.
+    sources : image files, one for each group of channels.
+    target : (h, w) uint16 class ids of the run's classes; 0 is not learned from nor scored.
+    z : slice of the image.
+    group : patient, sequence or series; "" if unknown.
+    role : ``train``; ``replay``: learned by an earlier run and mixed in; ``held_out``: scored only.
+    weight : factor of the item's loss.
+    digests : SHA-256 of each source where it is known already.
+    """
+
+    name: str
+    sources: tuple[Path, ...]
+    target: NDArray[np.uint16]
+    z: int = 0
+    group: str = ""
+    role: Role = "train"
+    weight: float = 1.0
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FrozenItem:
+    """One row of ``items.json``; paths are absolute."""
+
+    name: str
+    sources: tuple[Path, ...]
+    digests: tuple[str, ...]
+    target: Path
+    size: tuple[int, int]
+    z: int
+    group: str
+    role: Role
+    weight: float
+    counts: Mapping[int, int]
+
+    @property
+    def digest(self) -> str:
+        """One digest for all sources."""
+        return self.digests[0] if len(self.digests) == 1 else "+".join(self.digests)
+
+    def read_target(self) -> NDArray[np.uint16]:
+        """(h, w) uint16 class ids.
+
+        Raises
+        ------
+        BadFile : the copy is missing or damaged.
+        """
+        values = cv2.imdecode(np.fromfile(self.target, np.uint8), cv2.IMREAD_UNCHANGED)
+        if values is None or values.shape != self.size:
+            raise BadFile(f"{self.target} is damaged.", "Make the run again.")
+        return np.asarray(values, np.uint16)
+
+
+@dataclass(frozen=True)
+class FrozenData:
+    """All items of a run and the classes their targets are in."""
+
+    classes: ClassSet
+    items: tuple[FrozenItem, ...]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, *roles: Role) -> tuple[FrozenItem, ...]:
+        return tuple(item for item in self.items if item.role in roles)
+
+
+def freeze(
+    items: Iterable[TrainItem],
+    run_dir: Path,
+    classes: ClassSet,
+    *,
+    notes: Mapping[str, Any] | None = None,
+) -> FrozenData:
+    """Copy the targets of `items` into a run's folder and list everything in ``items.json``.
+
+    Parameters
+    ----------
+    items : consumed one by one, so a large data set needs no memory for all of it.
+    classes : the classes of the targets; pixels of ignored and retired classes become 0.
+    notes : further facts for the report, such as why items were held out.
+
+    Raises
+    ------
+    SizeMismatch : a target is not on its image's grid.
+    BadFile : an image cannot be opened, or there is not one item.
+    """
+    from segcore.images import open as open_image
+
+    folder = run_dir / DATA
+    (folder / "targets").mkdir(parents=True, exist_ok=True)
+    known = np.zeros(65536, np.uint16)
+    for c in classes.scored:
+        known[c.id] = c.id
+    rows: list[dict[str, Any]] = []
+    for number, item in enumerate(items, start=1):
+        with open_image(item.sources[0]) as source:
+            size = (source.shape.y, source.shape.x)
+        if item.target.shape != size:
+            raise SizeMismatch(
+                f"{item.name}: the image is {size[1]} x {size[0]} and its label "
+                f"{item.target.shape[1]} x {item.target.shape[0]}.",
+                "Label the image at its own size.",
+            )
+        target = known[item.target]
+        counts = np.bincount(target.ravel(), minlength=1)
+        name = f"targets/{number:06d}.png"
+        done, data = cv2.imencode(".png", target, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+        if not done:
+            raise BadFile(f"The target of {item.name} cannot be written.", "Check the disk.")
+        (folder / name).write_bytes(data.tobytes())
+        rows.append(
+            {
+                "name": item.name,
+                "sources": [Path(s).absolute().as_posix() for s in item.sources],
+                "digests": list(item.digests) or [digest_file(Path(s)) for s in item.sources],
+                "target": name,
+                "size": list(size),
+                "z": item.z,
+                "group": item.group,
+                "role": item.role,
+                "weight": item.weight,
+                "counts": {str(i): int(n) for i, n in enumerate(counts) if i and n},
+            }
+        )
+    if not rows:
+        raise BadFile("There is nothing to train on.", "Accept or correct some items first.")
+    content = {"classes": classes.to_rows(), "items": rows, "notes": dict(notes or {})}
+    draft = folder / (ITEMS + ".part")
+    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    draft.replace(folder / ITEMS)
+    return read_frozen(run_dir)
+
+
+def read_frozen(run_dir: Path) -> FrozenData:
+    """The frozen data of a run's folder.
+
+    Raises
+    ------
+    BadFile : the folder holds none.
+    """
+    path = run_dir / DATA / ITEMS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadFile(
+            f"{run_dir} is no run: {DATA}/{ITEMS} cannot be read.", "Name a folder of a run."
+        ) from error
+    except ValueError as error:
+        raise BadFile(f"{path} is not valid JSON: {error}.", "Make the run again.") from error
+    items = tuple(
+        FrozenItem(
+            name=row["name"],
+            sources=tuple(Path(s) for s in row["sources"]),
+            digests=tuple(row["digests"]),
+            target=run_dir / DATA / row["target"],
+            size=(row["size"][0], row["size"][1]),
+            z=row["z"],
+            group=row["group"],
+            role=row["role"],
+            weight=row["weight"],
+            counts={int(i): n for i, n in row["counts"].items()},
+        )
+        for row in content["items"]
+    )
+    return FrozenData(ClassSet.from_rows(content["classes"], str(path)), items, content["notes"])

@@ -1,0 +1,240 @@
+"""How a model is trained: one frozen row of settings, each with a type, a default and a sentence.
+
+The command line's options, the dialog and ``run.json`` are made from the same table. No torch.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin
+
+from segcore.base import MaskwrightError
+
+Optimiser = Literal["adamw", "sgd"]
+Schedule = Literal["poly", "cosine", "constant"]
+Freeze = Literal["none", "encoder", "norm"]
+Balance = Literal["none", "sqrt", "inverse"]
+Colour = Literal["none", "mild", "strong"]
+Preparing = Literal["model", "imagenet", "percentile", "mean-std"]
+Targets = Literal["reviewed", "truth", "all"]
+LOSS_NAMES = ("ce", "dice", "iou")
+
+CROP_AREA = 288 * 384  # pixels
+
+
+def _say(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every setting of a training; see `describe` for the table."""
+
+    arch: str = field(default="fpn", metadata=_say("Architecture, a name of the registry"))
+    encoder: str | None = field(
+        default=None, metadata=_say("Encoder; none given is the architecture's default")
+    )
+    weights: str | None = field(
+        default="imagenet", metadata=_say("First weights of the encoder: imagenet, a file, or none")
+    )
+    steps: int | None = field(default=None, metadata=_say("Optimiser steps"))
+    epochs: float | None = field(
+        default=None, metadata=_say("Passes over the training items, where no steps are given")
+    )
+    minutes: float | None = field(
+        default=None, metadata=_say("Most minutes of wall time; the schedule ends with them")
+    )
+    batch: int = field(default=8, metadata=_say("Pictures in one optimiser step"))
+    crop_height: int | None = field(
+        default=None, metadata=_say("Rows of a training crop; none given fits the items")
+    )
+    crop_width: int | None = field(
+        default=None, metadata=_say("Columns of a training crop; none given fits the items")
+    )
+    scale_low: float = field(default=0.65, metadata=_say("Smallest random magnification"))
+    scale_high: float = field(default=1.6, metadata=_say("Largest random magnification"))
+    flip: float = field(default=0.5, metadata=_say("Chance of a left-right flip"))
+    flip_vertical: float = field(default=0.0, metadata=_say("Chance of a top-bottom flip"))
+    turn: float = field(default=0.0, metadata=_say("Chance of a quarter turn"))
+    colour: Colour = field(default="mild", metadata=_say("Random brightness, contrast and colour"))
+    lr: float | None = field(
+        default=None, metadata=_say("Highest learning rate; default 1e-3, 4e-4 when fine-tuning")
+    )
+    encoder_lr: float = field(
+        default=0.5, metadata=_say("The encoder's learning rate as a share of the highest")
+    )
+    optimiser: Optimiser = field(default="adamw", metadata=_say("Optimiser"))
+    weight_decay: float = field(
+        default=0.02, metadata=_say("Decoupled weight decay of kernels (not of norms and biases)")
+    )
+    schedule: Schedule = field(default="poly", metadata=_say("How the learning rate falls"))
+    warmup: float = field(
+        default=0.05, metadata=_say("Share of the steps in which the learning rate rises")
+    )
+    clip: float = field(default=5.0, metadata=_say("Largest norm of the gradient; 0 is no limit"))
+    loss: str = field(
+        default="ce+dice", metadata=_say("Sum of ce, dice, iou; weighted like 1.0*ce+0.5*dice")
+    )
+    balance: Balance = field(
+        default="sqrt", metadata=_say("Weights of classes in ce by how rare they are")
+    )
+    ema: float = field(
+        default=0.99,
+        metadata=_say("Decay of the running mean of the weights that is kept; 0 is none"),
+    )
+    freeze: Freeze = field(
+        default="none",
+        metadata=_say("What stays as it is: none, the encoder, or the norms' statistics"),
+    )
+    replay: float = field(
+        default=0.5,
+        metadata=_say("Share of earlier items in a batch when a model is trained further"),
+    )
+    seed: int = field(default=0, metadata=_say("Seed of all randomness"))
+    preparation: Preparing = field(
+        default="model", metadata=_say("Intensity preparation of a new model")
+    )
+    targets: Targets = field(
+        default="reviewed", metadata=_say("Which labels: reviewed, truth, or all")
+    )
+    checkpoint_seconds: float = field(default=60.0, metadata=_say("Seconds between checkpoints"))
+    half: bool = field(
+        default=True, metadata=_say("Store float16 if the score moves by less than 0.001")
+    )
+    score_every: int = field(
+        default=0, metadata=_say("Steps between scores on held-out items; 0 is at the end only")
+    )
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for row in fields(self):
+            value, kind = getattr(self, row.name), hints[row.name]
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                raise MaskwrightError(
+                    f'The setting {row.name} is "{value}".',
+                    f"Use one of {', '.join(get_args(kind))}.",
+                )
+        checks = [
+            ("steps", self.steps is None or self.steps >= 1, "at least 1"),
+            ("epochs", self.epochs is None or self.epochs > 0, "above 0"),
+            ("minutes", self.minutes is None or self.minutes > 0, "above 0"),
+            ("batch", self.batch >= 1, "at least 1"),
+            ("crop_height", self.crop_height is None or self.crop_height >= 32, "at least 32"),
+            ("crop_width", self.crop_width is None or self.crop_width >= 32, "at least 32"),
+            ("scale_low", 0 < self.scale_low <= self.scale_high, "above 0, at most scale_high"),
+            ("lr", self.lr is None or self.lr > 0, "above 0"),
+            ("ema", 0 <= self.ema < 1, "from 0 to below 1"),
+            ("replay", 0 <= self.replay < 1, "from 0 to below 1"),
+            ("warmup", 0 <= self.warmup < 1, "from 0 to below 1"),
+        ]
+        for name, holds, want in checks:
+            if not holds:
+                raise MaskwrightError(
+                    f"The setting {name} is {getattr(self, name)}.", f"Give a number {want}."
+                )
+        parse_loss(self.loss)
+
+    def changed(self, **settings: Any) -> Recipe:
+        return replace(self, **settings)
+
+    def to_json(self) -> dict[str, Any]:
+        return {row.name: getattr(self, row.name) for row in fields(self)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Recipe:
+        """The recipe that `to_json` wrote; a setting it lacks has its default.
+
+        Raises
+        ------
+        MaskwrightError : a setting that this program does not know, or a value out of range.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(row) - known)
+        if unknown:
+            raise MaskwrightError(
+                f'The recipe has the unknown setting "{unknown[0]}".',
+                "Update Maskwright, or remove the setting.",
+            )
+        return cls(**row)
+
+    def crop(self, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Rows and columns of a training crop for items of these sizes (h, w).
+
+        What is not given follows the median size, cut to `CROP_AREA` pixels in its proportions
+        and to multiples of 32, so that a step takes about as long whatever the pictures are.
+        """
+        height = sorted(size[0] for size in sizes)[len(sizes) // 2]
+        width = sorted(size[1] for size in sizes)[len(sizes) // 2]
+        share = min(1.0, (CROP_AREA / (height * width)) ** 0.5)
+        return (
+            self.crop_height or max(64, round(height * share / 32) * 32),
+            self.crop_width or max(64, round(width * share / 32) * 32),
+        )
+
+    def total_steps(self, items: int) -> int:
+        """Steps of the whole run for so many training items; 300 where nothing was asked for.
+
+        With `minutes` alone the number is an upper bound that the clock cuts.
+        """
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, round(self.epochs * items / self.batch))
+        return 300 if self.minutes is None else 1_000_000
+
+    def learning_rate(self, continued: bool) -> float:
+        """The highest learning rate; lower where a trained model is trained further."""
+        if self.lr is not None:
+            return self.lr
+        return 4e-4 if continued else 1e-3
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One row of the table of settings."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+
+
+def describe() -> list[SettingRow]:
+    """The table of settings, for dialogs, ``--help`` and the manual."""
+    rows = []
+    hints = typing.get_type_hints(Recipe)
+    for row in fields(Recipe):
+        kind = hints[row.name]
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        default = None if row.default is MISSING else row.default
+        name = "choice" if choices else str(getattr(kind, "__name__", kind))
+        if not choices and get_args(kind):
+            name = next(a.__name__ for a in get_args(kind) if a is not type(None))
+        rows.append(SettingRow(row.name, name, default, row.metadata["help"], choices))
+    return rows
+
+
+def parse_loss(text: str) -> dict[str, float]:
+    """Weights of the terms of a loss such as ``ce+dice`` or ``1.0*ce+0.5*dice``.
+
+    Raises
+    ------
+    MaskwrightError : a term that is no loss, a weight that is no number above 0.
+    """
+    terms: dict[str, float] = {}
+    for part in text.replace(" ", "").split("+"):
+        weight, star, name = part.rpartition("*")
+        try:
+            factor = float(weight) if star else 1.0
+        except ValueError:
+            factor = 0.0
+        if name not in LOSS_NAMES or factor <= 0 or name in terms:
+            raise MaskwrightError(
+                f'"{text}" is no loss.',
+                f"Write a sum of {', '.join(LOSS_NAMES)}, such as ce+dice or ce+0.5*dice.",
+            )
+        terms[name] = factor
+    return terms
