@@ -1,0 +1,135 @@
+"""The folder that an export appears in: all of it at once, or nothing.
+
+Everything is written beside the target and renamed at the end. Whatever goes wrong before, be it
+a full disk or a cancel, leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from segcore.base import BadFile, MaskwrightError
+from segcore.base.digest import digest_file
+
+MANIFEST = "manifest.json"
+MADE_BY = "maskwright"
+
+
+class Target:
+    """A new folder that is being filled; file names are relative, with slashes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, str] = {}
+
+    def write(self, name: str, data: bytes) -> str:
+        """Write a file and give its SHA-256."""
+        path = self._path(name)
+        path.write_bytes(data)
+        return self._noted(name, path)
+
+    def copy(self, name: str, source: Path) -> str:
+        """Copy a file's content and give its SHA-256."""
+        path = self._path(name)
+        shutil.copyfile(source, path)
+        return self._noted(name, path)
+
+    def write_json(self, name: str, content: Any) -> str:
+        """Write JSON without indentation, as large files of numbers need it; gives the SHA-256."""
+        path = self._path(name)
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            json.dump(content, stream, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return self._noted(name, path)
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _noted(self, name: str, path: Path) -> str:
+        self.files[name] = digest_file(path)
+        return self.files[name]
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Target]:
+    """A folder to fill, which takes the place of `out` when the block ends without an error.
+
+    `out` may be missing, empty, or an export of ours with nothing else in it, which is replaced.
+
+    Raises
+    ------
+    BadFile : `out` holds something else, which is never deleted.
+    MaskwrightError : the disk is full or refuses; `out` is as it was.
+    """
+    out = out.absolute()
+    _require_ours(out)
+    filling = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        try:
+            filling.mkdir(parents=True)
+            yield Target(filling)
+            _take_place(filling, out)
+        except OSError as error:
+            raise _refused(out, error) from error
+    except BaseException:
+        shutil.rmtree(filling, ignore_errors=True)
+        raise
+
+
+def _take_place(filling: Path, out: Path) -> None:
+    if not out.exists():
+        filling.rename(out)
+        return
+    _require_ours(out)  # once more: the export may have taken minutes
+    old = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.old")
+    out.rename(old)
+    try:
+        filling.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _require_ours(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BadFile(f"{out} is a file.", "Name a folder for the export.")
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()}
+    if not present:
+        return
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        listed = {*manifest["files"], MANIFEST} if manifest["made_by"] == MADE_BY else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = set()
+    foreign = sorted(present - listed)
+    if foreign:
+        what = f"holds {foreign[0]}" + (f" and {len(foreign) - 1:,} more" if foreign[1:] else "")
+        raise BadFile(
+            f"{out} {what}, which no export put there.",
+            "Choose a new or an empty folder; nothing of yours is deleted.",
+        )
+
+
+def _refused(out: Path, error: OSError) -> MaskwrightError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or getattr(error, "winerror", 0) == 112:
+        return MaskwrightError(
+            f"The disk is full, so the export to {out} was not made.",
+            "Free some space or choose another disk; what was there before is still there.",
+        )
+    named = Path(os.fsdecode(error.filename)).name if error.filename else out.name
+    return MaskwrightError(
+        f"The export to {out} was not made: {named}: {error.strerror or error}.",
+        "Check the folder's permissions and that no other program holds its files.",
+    )
