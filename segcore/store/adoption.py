@@ -1,0 +1,179 @@
+"""Adoption: when a prediction becomes the label by itself, and how a proposal is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import Rect
+from segcore.labels import (
+    OPEN,
+    Draft,
+    FieldChange,
+    Guard,
+    Labels,
+    Patch,
+    TileChange,
+    TileIndex,
+    is_uniform,
+    uniform_value,
+)
+from segcore.store.history import History
+from segcore.store.records import ADOPTED, Content, InstanceRow, PredictionLayer
+
+Where: TypeAlias = Literal["all", "not_mine"] | Collection[int] | Rect
+
+_TAKEN = ("class", "instance", "origin")
+
+
+def may_adopt(
+    content: Content, history: History, persons: frozenset[int], layer: PredictionLayer
+) -> bool:
+    """The rule: complete, no step but adoptions (undone ones included), nothing of a person's."""
+    if layer.partial or history.touched:
+        return False
+    return not (persons and _has_origin(content.labels, persons))
+
+
+def _has_origin(labels: Labels, wanted: frozenset[int]) -> bool:
+    for index, handle in labels.tiles("origin").items():
+        if is_uniform(handle):
+            if uniform_value(handle) in wanted:
+                return True
+        elif np.isin(labels.tile_array("origin", index), list(wanted)).any():
+            return True
+    return False
+
+
+def adopt(content: Content, layer: PredictionLayer, state: str) -> Patch:
+    """The label becomes the prediction: its tiles point at the same blobs."""
+    label, source = content.labels, layer.labels
+    if label.tile != source.tile or label.fill != source.fill:
+        source = _recut(label, source)
+    changes: list[TileChange] = []
+    for plane in _TAKEN:
+        for index in sorted(label.tiles(plane).keys() | source.tiles(plane).keys()):
+            before, after = label.handle(plane, index), source.handle(plane, index)
+            if before != after:
+                changes.append(TileChange(label.layer, plane, index, before, after))
+    fields = list(_instance_changes(content, layer.instances))
+    fields.append(FieldChange("item", content.item, ADOPTED, None, layer.id))
+    if state == "new":
+        fields.append(FieldChange("item", content.item, "state", "new", "predicted"))
+    gained, lost = source.counts(), label.counts()
+    return Patch(
+        tuple(changes),
+        tuple(fields),
+        f"Prediction of {layer.model}",
+        "predict",
+        {
+            c: (gained.get(c, 0), lost.get(c, 0))
+            for c in sorted(gained.keys() | lost.keys())
+            if gained.get(c, 0) != lost.get(c, 0)
+        },
+        (0, label.shape.z - 1, label.extent),
+    )
+
+
+def _recut(label: Labels, source: Labels) -> Labels:
+    planes = {plane: source.read_volume(plane) for plane in _TAKEN if source.has_plane(plane)}
+    classes = planes.pop("class", source.read_volume())
+    return Labels.from_array(classes, cache=label.cache, layer=source.layer, **planes)
+
+
+def _instance_changes(content: Content, rows: tuple[InstanceRow, ...]) -> Iterator[FieldChange]:
+    fresh = {row.id: row.to_json() for row in rows}
+    for number in sorted(content.instances.keys() | fresh.keys()):
+        present = content.instances.get(number)
+        before = None if present is None else present.to_json()
+        if before != fresh.get(number):
+            key = f"{content.item}/{number}"
+            yield FieldChange("instance", key, "row", before, fresh.get(number))
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take a proposal, or a part of it, over the label as it is when the edit's turn comes.
+
+    Parameters
+    ----------
+    source : the prediction.
+    item : id of the item, for the rows of instances.
+    origin : row of `source` of the model; taken pixels still come from it.
+    classes : only where the prediction says one of these; None for all.
+    guard : what stays as it is; its `keep_origins` is "where I did not paint".
+    rows : the prediction's instances.
+    whole : nothing is left out, so the label is this prediction's from now on.
+    """
+
+    source: Labels
+    item: str
+    origin: int
+    classes: frozenset[int] | None = None
+    guard: Guard = OPEN
+    rows: tuple[InstanceRow, ...] = ()
+    whole: bool = False
+    name: str = "Take prediction"
+    tool: str = "take"
+
+    def reads(self, labels: Labels) -> None:
+        """It reads no intensities."""
+
+    def apply(self, labels: Labels, image: Any = None) -> Patch:
+        draft = Draft(labels, self.guard)
+        taken: set[int] = set()
+        for z in range(labels.shape.z):
+            for index in labels.tiles_in(labels.extent, z):
+                if not self._differs(labels, index):
+                    continue
+                _, rect = labels.tile_rect(index)
+                classes = self.source.read(rect, z)
+                instances = self.source.read(rect, z, "instance")
+                mask = self._wanted(classes)
+                if mask.any():
+                    draft.write_planes(
+                        z, rect, mask, classes=classes, origin=self.origin, instances=instances
+                    )
+                    taken.update(np.unique(instances[mask]).tolist())
+        fields = [
+            FieldChange("instance", f"{self.item}/{row.id}", "row", None, row.to_json())
+            for row in self.rows
+            if row.id in taken
+        ]
+        if self.whole:
+            fields.append(FieldChange("item", self.item, ADOPTED, None, self.source.layer))
+        patch = draft.close(self.name, self.tool, tuple(fields))
+        return patch if patch.changes else Patch((), (), self.name, self.tool)
+
+    def _differs(self, labels: Labels, index: TileIndex) -> bool:
+        return labels.tile != self.source.tile or any(
+            labels.handle(plane, index) != self.source.handle(plane, index) for plane in _TAKEN
+        )
+
+    def _wanted(self, classes: NDArray[Any]) -> NDArray[np.bool_]:
+        if self.classes is None:
+            return np.ones(classes.shape, bool)
+        return np.isin(classes, list(self.classes))
+
+
+def take(
+    layer: PredictionLayer, item: str, origin: int, persons: frozenset[int], where: Where
+) -> Take:
+    """The edit that takes a proposal: whole, by class, by region, or where nobody painted.
+
+    Parameters
+    ----------
+    where : "all", "not_mine", class ids, or a rectangle.
+    """
+    common: dict[str, Any] = {"rows": layer.instances}
+    if isinstance(where, Rect):
+        return Take(layer.labels, item, origin, guard=Guard(region=where), **common)
+    if isinstance(where, str):
+        keep = persons if where == "not_mine" else frozenset()
+        guard = Guard(keep_origins=keep)
+        return Take(layer.labels, item, origin, guard=guard, whole=where == "all", **common)
+    return Take(layer.labels, item, origin, classes=frozenset(where), **common)

@@ -1,0 +1,162 @@
+"""New layers out of whole arrays: imports of masks and predictions of models."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import ClassSet, Rect, Shape, SizeMismatch, UnknownValue
+from segcore.labels import Labels, TileCache, TileChange
+from segcore.store.records import InstanceRow, LayerRow, Role
+
+
+@dataclass(frozen=True)
+class NewLayer:
+    """A layer that is made but not yet part of its item."""
+
+    row: LayerRow
+    empty: Labels
+    labels: Labels
+    instances: tuple[InstanceRow, ...]
+
+    @property
+    def changes(self) -> tuple[TileChange, ...]:
+        """All its tiles, as changes of the empty layer."""
+        return self.empty.difference(self.labels)
+
+    @property
+    def whole(self) -> tuple[int, int, Rect]:
+        """The bounds of a patch that changes everything."""
+        return 0, self.labels.shape.z - 1, self.labels.extent
+
+
+def require_fits(name: str, shape: Shape, array: NDArray[Any]) -> NDArray[Any]:
+    """The array as (z, y, x).
+
+    Raises
+    ------
+    SizeMismatch : it does not lie on the item's grid.
+    """
+    volume = array[None] if array.ndim == 2 else array
+    if volume.shape != tuple(shape):
+        got = " x ".join(str(n) for n in reversed(array.shape))
+        size = " x ".join(str(n) for n in (shape.x, shape.y, *([shape.z] if shape.z > 1 else [])))
+        raise SizeMismatch(
+            f"A mask of {got} pixels was given for {name}, which has {size}.",
+            "Resize the mask, or choose the image that it belongs to.",
+        )
+    return volume
+
+
+def require_known(name: str, classes: ClassSet, array: NDArray[Any]) -> None:
+    """Raise `UnknownValue` if the array has an id that no class of the project has."""
+    known = np.zeros(65536, bool)
+    known[[0, *(c.id for c in classes)]] = True
+    if array.dtype.itemsize > 2 and array.size and (array.max() > 65535 or array.min() < 0):
+        found = int(array[(array > 65535) | (array < 0)].flat[0])
+    else:
+        present = np.flatnonzero(np.bincount(array.reshape(-1).astype(np.uint16), minlength=1))
+        unknown = [int(value) for value in present if not known[value]]
+        if not unknown:
+            return
+        found = unknown[0]
+    count = int((array == found).sum())
+    raise UnknownValue(
+        f"A mask of {name} has {count} pixels of class id {found}, which the project has not.",
+        "Add the class, or map the values of the mask to the project's ids.",
+    )
+
+
+def make(
+    cache: TileCache,
+    *,
+    number: int,
+    item: str,
+    role: Role,
+    planes: Mapping[str, NDArray[Any]],
+    origin: int,
+    first_instance: int,
+    model: str = "",
+    model_digest: str = "",
+    partial: bool = False,
+) -> NewLayer:
+    """Cut arrays into the tiles of a new layer.
+
+    Parameters
+    ----------
+    planes : "class" and maybe "instance", "confidence", "margin", all (z, y, x). Numbers of
+        instances may be any; they are moved up to begin at `first_instance`.
+    origin : row of `source` that labelled pixels are said to come from; 0 keeps no origins.
+    """
+    arrays = dict(planes)
+    classes = arrays["class"] = arrays["class"].astype(np.uint16, copy=False)
+    rows: tuple[InstanceRow, ...] = ()
+    if "instance" in arrays:
+        arrays["instance"], rows = _number_instances(
+            classes, arrays["instance"], first_instance, origin
+        )
+    if origin:
+        arrays["origin"] = np.where(classes != 0, np.uint16(origin), np.uint16(0))
+    layer = str(uuid.uuid4())
+    labels = Labels.from_array(
+        arrays.pop("class"),
+        cache=cache,
+        layer=layer,
+        **arrays,  # the rest by their names
+    )
+    row = LayerRow(
+        number,
+        layer,
+        item,
+        role,
+        model,
+        labels.tile,
+        0,
+        model_digest,
+        partial,
+        tuple(r.to_json() | {"id": r.id} for r in rows) if role == "prediction" else (),
+        time.time(),
+    )
+    empty = Labels.empty(labels.shape, cache=cache, layer=layer, tile=labels.tile)
+    return NewLayer(row, empty, labels, rows)
+
+
+def _number_instances(
+    classes: NDArray[Any], instances: NDArray[Any], first: int, origin: int
+) -> tuple[NDArray[np.uint32], tuple[InstanceRow, ...]]:
+    """Give the objects numbers of their own, 1.. becoming `first`.., and a row each."""
+    flat = instances.reshape(-1)
+    places = np.flatnonzero(flat)
+    out = np.zeros(instances.shape, np.uint32)
+    if not places.size:
+        return out, ()
+    numbers = flat[places]
+    smallest = int(numbers.min())
+    # Numbers of a file stay as far apart as they were, so that people find them again.
+    shift = first - 1 if smallest >= 1 else first - smallest
+    out.reshape(-1)[places] = (numbers.astype(np.int64) + shift).astype(np.uint32)
+    ids, group = np.unique(numbers, return_inverse=True)
+    low = np.full((3, ids.size), np.iinfo(np.int64).max)
+    high = np.zeros((3, ids.size), np.int64)
+    for axis, coordinate in enumerate(np.unravel_index(places, instances.shape)):
+        np.minimum.at(low[axis], group, coordinate)
+        np.maximum.at(high[axis], group, coordinate + 1)
+    first_place = np.full(ids.size, places.size)
+    np.minimum.at(first_place, group, np.arange(places.size))
+    class_of = classes.reshape(-1)[places[first_place]]
+    rows = tuple(
+        InstanceRow(
+            int(number) + shift,
+            int(class_id),
+            source=origin,
+            bounds=(*low[:, k].tolist(), *high[:, k].tolist()),
+        )
+        for k, (number, class_id) in enumerate(zip(ids, class_of, strict=True))
+    )
+    return out, rows

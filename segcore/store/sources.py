@@ -1,0 +1,96 @@
+"""Image files of an item: where they are, and whether they are still what they were.
+
+Paths are kept relative to the project folder, with slashes and in NFC, so that a project can be
+moved with its images and opened on another system. Nothing here ever writes to an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from segcore.base import digest_file
+
+Status: TypeAlias = Literal["ok", "missing", "changed"]
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """A file (or series folder) that an item shows.
+
+    Parameters
+    ----------
+    path : relative to the project folder, with slashes, NFC; absolute on another drive.
+    size, mtime_ns : bytes and time when it was added.
+    digest : SHA-256 of its content, "" until somebody had the time.
+    folder : the project folder.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    digest: str
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Where the file is now, absolute."""
+        return resolve(self.folder, self.path)
+
+    @property
+    def mtime(self) -> float:
+        """Seconds since 1970."""
+        return self.mtime_ns / 1e9
+
+    @property
+    def status(self) -> Status:
+        """By size and time only: "ok", "missing" or "changed"."""
+        found = measure(self.file)
+        if found is None:
+            return "missing"
+        return "ok" if found == (self.size, self.mtime_ns) else "changed"
+
+
+def measure(file: Path) -> tuple[int, int] | None:
+    """Size in bytes and time in ns; of a folder the sum and the newest; None if it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    if not file.is_dir():
+        return found.st_size, found.st_mtime_ns
+    stats = [entry.stat() for entry in os.scandir(file) if entry.is_file()]
+    return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+
+
+def digest_source(file: Path) -> str:
+    """SHA-256 of a file, or of the digests of a folder's files whatever their names."""
+    if not file.is_dir():
+        return digest_file(file)
+    parts = sorted(digest_file(Path(e.path)) for e in os.scandir(file) if e.is_file())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def relative(folder: Path, file: Path | str) -> str:
+    """The path to keep for a file; `file` is taken from the current folder."""
+    absolute = os.path.normpath(Path(file).absolute())
+    try:
+        path = os.path.relpath(absolute, folder.absolute())
+    except ValueError:  # another drive
+        path = absolute
+    return unicodedata.normalize("NFC", Path(path).as_posix())
+
+
+def resolve(folder: Path, path: str) -> Path:
+    """The file that a kept path means."""
+    file = Path(os.path.normpath(folder.absolute() / path))
+    if not file.exists():
+        # Names may be written decomposed on the disk; only some systems see that they are equal.
+        other = Path(unicodedata.normalize("NFD", str(file)))
+        if other.exists():
+            return other
+    return file
