@@ -1,0 +1,1 @@
+"""Panels: each shows one side of the workspace. A panel never knows another panel."""

@@ -1,0 +1,186 @@
+"""History of the open item: newest first, undone steps dim, a ring where the disk is not there
+yet; a click goes to that step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
+
+from app.theme.icons import exists, pixmap
+from app.theme.section import Section
+from app.theme.theme import theme
+from app.workspace import Workspace
+
+Index = QModelIndex | QPersistentModelIndex
+ICONS: dict[str, str] = {
+    "eraser": "eraser",
+    "stroke": "brush",
+    "brush": "brush",
+    "polygon": "pentagon",
+    "fill": "paint-bucket",
+    "grabcut": "sprout",
+    "adopt": "sparkles",
+    "import": "import",
+    "state": "circle-check",
+    "paste": "copy",
+    "take": "check",
+}
+
+
+class HistoryModel(QAbstractListModel):
+    """Steps, newest first; undone ones stand above the present."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[Any] = []
+
+    def take(self, rows: list[Any]) -> None:
+        fresh = list(reversed(rows))
+        if len(fresh) != len(self.rows):
+            self.beginResetModel()
+            self.rows = fresh
+            self.endResetModel()
+        else:
+            self.rows = fresh
+            if fresh:
+                self.dataChanged.emit(self.index(0), self.index(len(fresh) - 1))
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.UserRole:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.name
+        if role == Qt.ItemDataRole.ToolTipRole:
+            when = time.strftime("%d %b %Y, %H:%M", time.localtime(row.time))
+            durable = "" if row.durable else "<br>Not on the disk yet"
+            return f"<b>{row.name}</b><br>{row.person}, {when}{durable}"
+        return None
+
+    @property
+    def present(self) -> int:
+        """The row of the last step that is done, or -1."""
+        return next((i for i, r in enumerate(self.rows) if r.state == "done"), -1)
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, model: HistoryModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(120, max(24, theme().line() + 8))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        step = index.data(Qt.ItemDataRole.UserRole)
+        rect: QRect = option.rect  # type: ignore[attr-defined]
+        present = index.row() == self._model.present
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)  # type: ignore[attr-defined]
+        if present or hovered:
+            painter.fillRect(rect, theme().colour("raised"))
+        if present:
+            painter.fillRect(rect.x(), rect.y(), 2, rect.height(), theme().colour("accent"))
+        undone = step.state == "undone"
+        role = "disabled" if undone else "text"
+        ratio = painter.device().devicePixelRatio()
+        drawn = pixmap(icon_of(step), "disabled" if undone else "muted", 16, ratio)
+        painter.drawPixmap(rect.x() + 8, rect.y() + (rect.height() - 16) // 2, drawn)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme().font("small"))
+        note = "undone" if undone else pixels_text(step)
+        taken = painter.fontMetrics().horizontalAdvance(note)
+        painter.setPen(theme().colour("disabled" if undone else "muted"))
+        end = rect.right() - 8
+        painter.drawText(QRect(end - taken, rect.y(), taken + 1, rect.height()), int(middle), note)
+        if not step.durable:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(theme().colour("warning"), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(QPointF(end - taken - 10, rect.center().y() + 0.5), 3.5, 3.5)
+            taken += 16
+        painter.setFont(theme().font("text"))
+        painter.setPen(theme().colour(role))
+        room = end - taken - 8 - (rect.x() + 32)
+        name = painter.fontMetrics().elidedText(step.name, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRect(rect.x() + 32, rect.y(), room, rect.height()), int(middle), name)
+
+
+class HistoryPanel(Section):
+    """The steps of the open item."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__("history", "History")
+        self._workspace = workspace
+        self.model = HistoryModel()
+        self.view = QListView()
+        self.view.setModel(self.model)
+        self.view.setItemDelegate(_Delegate(self.model))
+        self.view.setUniformItemSizes(True)
+        self.view.setMouseTracking(True)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.view.setMinimumHeight(96)
+        self.view.setAccessibleName("History")
+        self.body_layout.setContentsMargins(0, 0, 0, 0)
+        self.body_layout.addWidget(self.view)
+        self.view.clicked.connect(self._jump)
+        self.view.activated.connect(self._jump)
+        workspace.history_changed.connect(self.refresh)
+        theme().changed.connect(self.view.doItemsLayout)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the steps as they are now."""
+        self.model.take(self._workspace.history)
+        count = len(self.model.rows)
+        self.set_note(
+            f"{count:,} step" if count == 1 else (f"{count:,} steps" if count else "None")
+        )
+
+    def _jump(self, index: QModelIndex) -> None:
+        step = index.data(Qt.ItemDataRole.UserRole)
+        if step is not None:
+            self._workspace.jump(step.event_id)
+
+
+def icon_of(step: Any) -> str:
+    """The drawing that stands for a step, by its tool."""
+    for name in (str(step.tool), str(step.kind)):
+        found = ICONS.get(name, name)
+        if exists(found):
+            return found
+    return "circle-dot"
+
+
+def pixels_text(step: Any) -> str:
+    """What a step did to the mask: pixels gained, or lost where nothing was gained."""
+    gained = sum(pair[0] for class_id, pair in step.pixels.items() if class_id)
+    lost = sum(pair[1] for class_id, pair in step.pixels.items() if class_id)
+    if gained:
+        return f"+{gained:,} px"
+    return f"−{lost:,} px" if lost else ""

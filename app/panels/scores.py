@@ -1,0 +1,151 @@
+"""Scores of the open item: means with how many classes they cover, and how they have moved."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+
+from app.theme.controls import label
+from app.theme.section import Section
+from app.theme.theme import theme
+from app.workspace import Scores, Workspace
+
+# Smaller changes of a mean are noise of a single stroke's rim; they are not coloured.
+_WORTH_COLOUR = 0.001
+
+
+class ScoresPanel(Section):
+    """Mean IoU, mean Dice, pixel accuracy; the change since the item was opened; the trend."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__("scores", "Scores")
+        self._workspace = workspace
+        self._iou, self._dice, self._accuracy = label(kind="page"), label(), label()
+        self._since = label(kind="small", tone="muted")
+        self._covered = label(kind="small", tone="muted")
+        self._left_out = label(kind="small", tone="muted")
+        self._strokes = label(kind="small", tone="muted")
+        self._empty = label("No truth to compare with", tone="muted")
+        self._trend = Trend()
+        self._grid = QWidget()
+        grid = QGridLayout(self._grid)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(2, 1)
+        rows = (
+            ("Mean IoU", self._iou, self._since),
+            ("Mean Dice", self._dice, self._covered),
+            ("Pixel accuracy", self._accuracy, self._left_out),
+        )
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for number, (name, value, note) in enumerate(rows):
+            note.setAlignment(right)
+            grid.addWidget(label(name), number, 0)
+            grid.addWidget(value, number, 1)
+            grid.addWidget(note, number, 2)
+        self.body_layout.addWidget(self._grid)
+        self.body_layout.addWidget(self._trend)
+        self.body_layout.addWidget(self._strokes)
+        self.body_layout.addWidget(self._empty)
+        workspace.scores_changed.connect(self.refresh_scores)
+        workspace.history_changed.connect(self._count_strokes)
+        workspace.project_closed.connect(lambda: self.refresh_scores(Scores()))
+        self.refresh_scores(workspace.scores)
+
+    def refresh_scores(self, scores: Scores) -> None:
+        """Show these scores."""
+        for widget in (self._grid, self._trend, self._strokes):
+            widget.setVisible(scores.has_truth)
+        self._empty.setVisible(not scores.has_truth)
+        self.set_note("against truth" if scores.has_truth else "")
+        if not scores.has_truth:
+            return
+        self._iou.setText(number(scores.mean_iou))
+        self._dice.setText(number(scores.mean_dice))
+        self._accuracy.setText(number(scores.pixel_accuracy))
+        total = len(scores.iou)
+        self._covered.setText(f"{scores.counted} of {total} classes")
+        self._left_out.setText(f"{100 * scores.left_out:.1f} % left out")
+        self._show_change(scores.since_opened)
+        self._trend.show_values(scores.trend)
+
+    def _show_change(self, change: float) -> None:
+        if math.isnan(change):
+            self._since.setText("")
+            return
+        self._since.setText(f"{signed(change)} since opened")
+        worth = abs(change) >= _WORTH_COLOUR
+        self._since.set_tone(("success" if change > 0 else "danger") if worth else "muted")
+
+    def _count_strokes(self) -> None:
+        done = sum(row.state == "done" for row in self._workspace.history)
+        self._strokes.setText(f"{done:,} step" if done == 1 else f"{done:,} steps")
+
+
+class Trend(QWidget):
+    """Mean IoU after each step since the item was opened, as a line with its last point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: tuple[float, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Trend of the mean IoU")
+
+    def show_values(self, values: tuple[float, ...]) -> None:
+        self._values = tuple(v for v in values if not math.isnan(v))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, 36)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, 36)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(0.5, 4, self.width() - 8, self.height() - 8)
+        values = self._values
+        painter.setPen(QPen(theme().colour("separator"), 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        if not values:
+            return
+        low, high = min(values), max(values)
+        span = max(high - low, 0.02)  # a stroke's worth of noise must not look like a cliff
+        step = area.width() / max(1, len(values) - 1)
+        points = [
+            QPointF(area.left() + i * step, area.bottom() - (v - low) / span * area.height())
+            for i, v in enumerate(values)
+        ]
+        path = QPainterPath(points[0])
+        for before, here in zip(points, points[1:], strict=False):
+            path.lineTo(QPointF(here.x(), before.y()))  # a step changes the score at once
+            path.lineTo(here)
+        ground = QPainterPath(path)
+        ground.lineTo(points[-1].x(), area.bottom())
+        ground.lineTo(points[0].x(), area.bottom())
+        tint = theme().colour("accent").toRgb()
+        tint.setAlphaF(0.15)
+        painter.fillPath(ground, tint)
+        painter.setPen(QPen(theme().colour("accent"), 1.5))
+        painter.drawPath(path)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().colour("accent"))
+        painter.drawEllipse(points[-1], 3, 3)
+
+
+def number(value: float) -> str:
+    """Three digits, or n/a."""
+    return "n/a" if math.isnan(value) else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """A change with its sign and a true minus."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+__all__ = ["ScoresPanel", "Trend", "number", "signed"]

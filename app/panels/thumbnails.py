@@ -1,0 +1,155 @@
+"""Small pictures of items: made once beside the GUI thread, kept as files in the cache folder.
+
+What was asked for last is made first, because it is what is on screen now.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QImage, QPixmap
+
+from segcore.base import MaskwrightError
+
+log = logging.getLogger(__name__)
+WIDTH, HEIGHT = 58, 44
+# Drawn at twice the size, so that it is crisp at 150 and 200 %.
+_RATIO = 2
+_KEPT = 600
+_WAITING = 96
+
+
+class Thumbnails(QObject):
+    """Pixmaps by item id; `ready` tells when one that was asked for has come."""
+
+    ready = Signal(str)
+    _made = Signal(str, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project: Any = None
+        self._pixmaps: OrderedDict[str, QPixmap | None] = OrderedDict()
+        self._wanted: OrderedDict[str, Any] = OrderedDict()
+        self._there = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._made.connect(self._take)
+
+    def load(self, project: Any) -> None:
+        """Begin with another project, or none."""
+        with self._there:
+            self._wanted.clear()
+        self._project = project
+        self._pixmaps.clear()
+
+    def get(self, item: Any) -> QPixmap | None:
+        """The thumbnail, or None while it is being made (or cannot be)."""
+        if item.id in self._pixmaps:
+            return self._pixmaps[item.id]
+        with self._there:
+            self._wanted[item.id] = item
+            self._wanted.move_to_end(item.id)
+            while len(self._wanted) > _WAITING:
+                self._wanted.popitem(last=False)
+            self._there.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
+            self._thread.start()
+        return None
+
+    def close(self) -> None:
+        """Stop the thread."""
+        thread, self._thread = self._thread, None
+        with self._there:
+            self._wanted.clear()
+            self._wanted["stop"] = None
+            self._there.notify()
+        if thread is not None:
+            thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._there:
+                while not self._wanted:
+                    self._there.wait()
+                item_id, item = self._wanted.popitem()
+            project = self._project
+            if item is None:
+                return
+            if project is None:
+                continue
+            image = make_thumbnail(item, Path(project.cache_dir))
+            try:
+                self._made.emit(item_id, image)
+            except RuntimeError:
+                return
+
+    def _take(self, item_id: str, image: QImage | None) -> None:
+        if image is None:
+            self._pixmaps[item_id] = None
+        else:
+            pixmap = QPixmap.fromImage(image)
+            pixmap.setDevicePixelRatio(_RATIO)
+            self._pixmaps[item_id] = pixmap
+        while len(self._pixmaps) > _KEPT:
+            self._pixmaps.popitem(last=False)
+        self.ready.emit(item_id)
+
+
+def make_thumbnail(item: Any, cache: Path) -> QImage | None:
+    """The thumbnail of an item from the cache or from its picture; None if it has none."""
+    file = cache / "thumbnails" / f"{item.id}.png"
+    kept = QImage(str(file)) if file.is_file() else QImage()
+    if not kept.isNull():
+        return kept
+    try:
+        image = picture_of(item, WIDTH * _RATIO, HEIGHT * _RATIO)
+    except (MaskwrightError, OSError, ValueError) as error:
+        log.info("no thumbnail: %s", type(error).__name__)
+        return None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        image.save(str(file))
+    except OSError:
+        log.info("a thumbnail was not kept")
+    return image
+
+
+def picture_of(item: Any, width: int, height: int) -> QImage:
+    """The item's middle slice, cut to the shape of the frame, `width` x `height` pixels."""
+    import cv2
+    import numpy as np
+
+    from segcore.base import Rect
+    from segcore.images import default_window, to_display
+
+    with item.open_image() as source:
+        z = source.shape.z // 2
+        low, high = default_window(source, z)
+        fitting = [
+            i
+            for i, level in enumerate(source.levels)
+            if level.shape.y >= height and level.shape.x >= width
+        ]
+        level = fitting[-1] if fitting else 0
+        grid = source.levels[level].shape
+        wide = min(grid.x, round(grid.y * width / height))
+        tall = min(grid.y, round(grid.x * height / width))
+        rect = Rect((grid.y - tall) // 2, (grid.x - wide) // 2, max(1, tall), max(1, wide))
+        shown = to_display(source.read(z, rect, level), low, high, source.invert)
+    small = np.ascontiguousarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))
+    return QImage(small.data, width, height, width * 3, QImage.Format.Format_RGB888).copy()
+
+
+def smooth_scaled(pixmap: QPixmap, width: int, height: int) -> QPixmap:
+    """A pixmap at another size, smooth."""
+    return pixmap.scaled(
+        width,
+        height,
+        Qt.AspectRatioMode.KeepAspectRatioByExpanding,
+        Qt.TransformationMode.SmoothTransformation,
+    )

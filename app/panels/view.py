@@ -1,0 +1,111 @@
+"""What the canvas shows: which mask, how strongly, which slice, through which window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QSlider
+
+from app.theme.controls import Segmented, ThemedLabel, icon_button, label
+from app.theme.section import Section
+from app.theme.theme import theme
+from app.workspace import Workspace
+
+
+class ViewPanel(Section):
+    """Label, Model or Truth; fill and outline; the slice of a volume."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__("view", "View")
+        self._workspace = workspace
+        self.mode = Segmented([("label", "Label"), ("model", "Model"), ("truth", "Truth")])
+        self.eye = icon_button("eye", "Hide the mask (S)", checkable=True, role="muted")
+        self.add_corner(self.eye)
+        self.fill, self._fill_text = _slider("Fill"), _number()
+        self.outline, self._outline_text = _slider("Outline"), _number()
+        self.slice, self._slice_text = _slider("Slice"), _number()
+        self._slice_label = label("Slice")
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 4, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, 48)
+        rows = (
+            (label("Fill"), self.fill, self._fill_text),
+            (label("Outline"), self.outline, self._outline_text),
+            (self._slice_label, self.slice, self._slice_text),
+        )
+        for number, (name, slider, text) in enumerate(rows):
+            grid.addWidget(name, number, 0)
+            grid.addWidget(slider, number, 1)
+            grid.addWidget(text, number, 2)
+        self.body_layout.addWidget(self.mode)
+        self.body_layout.addLayout(grid)
+        self._connect()
+        self.refresh()
+        self._show_slices()
+
+    def _connect(self) -> None:
+        workspace = self._workspace
+        self.mode.chosen.connect(workspace.set_view_mode)
+        self.eye.clicked.connect(workspace.set_mask_hidden)
+        self.fill.valueChanged.connect(lambda v: workspace.set_fill(v / 100))
+        self.outline.valueChanged.connect(lambda v: workspace.set_outline(v / 100))
+        self.slice.valueChanged.connect(workspace.set_slice)
+        workspace.look_changed.connect(self.refresh)
+        workspace.item_opened.connect(self._show_slices)
+        workspace.proposal_changed.connect(self.refresh)
+        workspace.project_closed.connect(self._show_slices)
+        workspace.slice_changed.connect(self._show_slices)
+
+    def refresh(self, *_: object) -> None:
+        """Show what is chosen."""
+        workspace = self._workspace
+        self.mode.set_value(workspace.view_mode)
+        has_model = workspace.model is not None or workspace.proposal is not None
+        self.mode.set_available("model", has_model, "No model has predicted this item.")
+        self.mode.set_available("truth", workspace.truth is not None, "This item has no truth.")
+        self.eye.setChecked(workspace.mask_hidden)
+        for slider, text, share in (
+            (self.fill, self._fill_text, workspace.fill_opacity),
+            (self.outline, self._outline_text, workspace.outline_opacity),
+        ):
+            slider.blockSignals(True)
+            slider.setValue(round(share * 100))
+            slider.blockSignals(False)
+            text.setText(f"{round(share * 100)} %")
+
+    def _show_slices(self, *_: object) -> None:
+        workspace = self._workspace
+        labels = workspace.labels
+        volume = labels is not None and labels.shape.is_volume
+        for widget in (self.slice, self._slice_text, self._slice_label):
+            widget.setVisible(volume)
+        if labels is not None and volume:
+            self.slice.blockSignals(True)
+            self.slice.setRange(0, labels.shape.z - 1)
+            self.slice.setValue(workspace.z)
+            self.slice.blockSignals(False)
+            self._slice_text.setText(f"{workspace.z + 1} of {labels.shape.z}")
+        self.refresh()
+
+
+def _slider(name: str) -> QSlider:
+    made = QSlider(Qt.Orientation.Horizontal)
+    made.setRange(0, 100)
+    made.setSingleStep(5)
+    made.setPageStep(10)
+    made.setAccessibleName(name)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def _number() -> ThemedLabel:
+    made = label("100 %")
+    made.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def widen() -> None:
+        made.setMinimumWidth(made.fontMetrics().horizontalAdvance("100 %") + 4)
+
+    widen()
+    theme().changed.connect(widen)
+    return made

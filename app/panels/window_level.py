@@ -1,0 +1,192 @@
+"""Window and level of pictures with more than 8 bits: presets, histogram, width and level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from app.theme.controls import NumberField, Segmented, icon_button, label
+from app.theme.section import Section
+from app.theme.theme import theme
+from app.workspace import Workspace
+from segcore.images import ImageSource
+
+# (level, width) in Hounsfield units.
+PRESETS: dict[str, tuple[float, float]] = {
+    "Brain": (40, 80),
+    "Lung": (-600, 1500),
+    "Bone": (400, 1800),
+    "Abdomen": (50, 400),
+}
+_BINS = 128
+
+
+class WindowPanel(Section):
+    """Shown only where the open picture needs it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__("window", "Window")
+        self._workspace = workspace
+        self.presets = Segmented([(name, name) for name in PRESETS])
+        self.histogram = Histogram(workspace)
+        self.width_field = NumberField(1, 10_000_000)
+        self.level_field = NumberField(-10_000_000, 10_000_000)
+        self.width_field.setAccessibleName("Width")
+        self.level_field.setAccessibleName("Level")
+        self.fit = icon_button("rotate-ccw", "Fit the window to this slice", role="muted")
+        self.add_corner(self.fit)
+        fields = QHBoxLayout()
+        fields.setContentsMargins(0, 4, 0, 0)
+        fields.setSpacing(8)
+        fields.addWidget(label("Width"))
+        fields.addWidget(self.width_field, 1)
+        fields.addWidget(label("Level"))
+        fields.addWidget(self.level_field, 1)
+        self.body_layout.addWidget(self.presets)
+        self.body_layout.addWidget(self.histogram)
+        self.body_layout.addLayout(fields)
+        self.presets.chosen.connect(self._use_preset)
+        self.width_field.valueChanged.connect(self._typed)
+        self.level_field.valueChanged.connect(self._typed)
+        self.fit.clicked.connect(self._fit)
+        workspace.image_loaded.connect(self._take_image)
+        workspace.image_failed.connect(lambda _: self.hide())
+        workspace.project_closed.connect(self.hide)
+        workspace.window_changed.connect(self.show_window)
+        self.hide()
+
+    def _take_image(self, image: ImageSource) -> None:
+        deep = image.dtype.itemsize > 1
+        self.setVisible(deep)
+        if not deep:
+            return
+        self.presets.setVisible(image.family == "dicom")
+        self.histogram.load(image, self._workspace.z)
+        self.show_window(*self._workspace.window)
+
+    def show_window(self, low: float, high: float) -> None:
+        """Show the chosen window."""
+        level, width = (low + high) / 2, high - low
+        for field, value in ((self.width_field, width), (self.level_field, level)):
+            field.blockSignals(True)
+            field.setValue(round(value))
+            field.blockSignals(False)
+        fitting = [
+            n for n, (lv, w) in PRESETS.items() if abs(lv - level) < 1 and abs(w - width) < 1
+        ]
+        self.presets.set_value(fitting[0] if fitting else "")
+        self.histogram.update()
+
+    def _use_preset(self, name: str) -> None:
+        level, width = PRESETS[name]
+        self._workspace.set_window(level - width / 2, level + width / 2)
+
+    def _typed(self, _value: int) -> None:
+        level, width = self.level_field.value(), self.width_field.value()
+        self._workspace.set_window(level - width / 2, level + width / 2)
+
+    def _fit(self) -> None:
+        from segcore.images import default_window
+
+        image, z = self._workspace.image, self._workspace.z
+        if image is not None:
+            self._workspace.background.run(
+                lambda: default_window(image, z), lambda w: self._workspace.set_window(*w)
+            )
+
+
+class Histogram(QWidget):
+    """How often each value occurs, with the window's ends to drag."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._counts: Any = None
+        self._range = (0.0, 1.0)
+        self._dragged = ""
+        self.setCursor(Qt.CursorShape.SizeHorCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Histogram")
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, 56 + theme().line())
+
+    def load(self, image: ImageSource, z: int) -> None:
+        """Count the values of a slice beside the GUI thread."""
+
+        def count() -> tuple[Any, tuple[float, float]]:
+            values = image.read(z).reshape(-1)
+            values = values[:: max(1, values.size // 200_000)].astype(np.float64)
+            values = values[np.isfinite(values)]
+            if values.size == 0:
+                return np.zeros(_BINS), (0.0, 1.0)
+            low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
+            high = max(high, low + 1)
+            counts, _ = np.histogram(values, _BINS, (low, high))
+            return np.log1p(counts), (low, high)
+
+        def show(result: tuple[Any, tuple[float, float]]) -> None:
+            self._counts, self._range = result
+            self.update()
+
+        self._workspace.background.run_latest("histogram", count, show)
+
+    def _x(self, value: float) -> float:
+        low, high = self._range
+        return (value - low) / (high - low) * (self.width() - 1)
+
+    def _value(self, x: float) -> float:
+        low, high = self._range
+        return low + x / max(1, self.width() - 1) * (high - low)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        bottom = self.height() - theme().line() - 4
+        painter.fillRect(0, 0, self.width(), bottom, theme().colour("field"))
+        if self._counts is not None and self._counts.max() > 0:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            heights = self._counts / self._counts.max() * (bottom - 8)
+            step = self.width() / _BINS
+            points = [QPointF(0, bottom)]
+            points += [QPointF((i + 0.5) * step, bottom - float(h)) for i, h in enumerate(heights)]
+            points.append(QPointF(self.width(), bottom))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().colour("separator"))
+            painter.drawPolygon(QPolygonF(points))
+        for value in self._workspace.window:
+            x = min(max(self._x(value), 1), self.width() - 2)
+            painter.setPen(QPen(theme().colour("accent"), 1))
+            painter.drawLine(QPointF(x, 0), QPointF(x, bottom))
+            painter.fillRect(QRectF(x - 3, bottom / 2 - 6, 6, 12), theme().colour("accent"))
+        painter.setFont(theme().font("small"))
+        painter.setPen(theme().colour("muted"))
+        foot = QRectF(0, bottom + 4, self.width(), theme().line())
+        texts = [f"{value:,.0f}".replace("-", "−") for value in self._range]
+        painter.drawText(foot, int(Qt.AlignmentFlag.AlignLeft), texts[0])
+        painter.drawText(foot, int(Qt.AlignmentFlag.AlignRight), texts[1])
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        low, high = self._workspace.window
+        x = event.position().x()
+        self._dragged = "low" if abs(self._x(low) - x) <= abs(self._x(high) - x) else "high"
+        self._drag(x)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._dragged:
+            self._drag(event.position().x())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._dragged = ""
+
+    def _drag(self, x: float) -> None:
+        low, high = self._workspace.window
+        value = self._value(x)
+        if self._dragged == "low":
+            low = min(value, high - 1e-3)
+        else:
+            high = max(value, low + 1e-3)
+        self._workspace.set_window(low, high)

@@ -1,0 +1,83 @@
+"""What a fine-tuning would learn from: counted before it starts, without a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# A class with fewer pixels or in fewer items than this will hardly move.
+FEW_PIXELS = 2_000
+FEW_ITEMS = 3
+_LOOKED_AT = 300
+
+
+@dataclass(frozen=True)
+class Scarce:
+    """A class of which there is too little to learn."""
+
+    name: str
+    pixels: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The lines of "Learns from".
+
+    Parameters
+    ----------
+    accepted, corrected : items that are learned from, by state.
+    held_out, held_groups : items that no run trains on, and their groups.
+    base : name of the model that is trained further, or "".
+    scarce : classes with too few pixels.
+    looked_at : how many items were counted for `scarce`.
+    """
+
+    accepted: int
+    corrected: int
+    held_out: int
+    held_groups: tuple[str, ...]
+    base: str
+    scarce: tuple[Scarce, ...]
+    looked_at: int
+
+    @property
+    def learned(self) -> int:
+        return self.accepted + self.corrected
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot start, or ""."""
+        if self.learned == 0:
+            return "Correct or accept an item first; there is nothing to learn from."
+        return ""
+
+
+def look(project: Any) -> Preflight:
+    """Count; reads the label tiles of at most 300 items. For threads beside the GUI."""
+    from app.workspace.models import current_model
+
+    training = [i for i in project.items if i.split != "held_out"]
+    reviewed = [i for i in training if i.state in ("accepted", "corrected")]
+    held = [i for i in project.items if i.split == "held_out"]
+    pixels: dict[int, int] = {}
+    seen: dict[int, int] = {}
+    for item in reviewed[:_LOOKED_AT]:
+        for class_id, count in item.labels.counts().items():
+            pixels[class_id] = pixels.get(class_id, 0) + count
+            seen[class_id] = seen.get(class_id, 0) + 1
+    scarce = tuple(
+        Scarce(c.name, pixels.get(int(c.id), 0), seen.get(int(c.id), 0))
+        for c in project.classes.scored
+        if pixels.get(int(c.id), 0) < FEW_PIXELS or seen.get(int(c.id), 0) < FEW_ITEMS
+    )
+    model = current_model(project)
+    return Preflight(
+        accepted=sum(i.state == "accepted" for i in reviewed),
+        corrected=sum(i.state == "corrected" for i in reviewed),
+        held_out=len(held),
+        held_groups=tuple(sorted({i.group for i in held if i.group}))[:4],
+        base=model.name if model is not None else "",
+        scarce=scarce if reviewed else (),
+        looked_at=min(len(reviewed), _LOOKED_AT),
+    )
