@@ -36,7 +36,7 @@ def closure(first: list[Requirement]) -> dict[str, str]:
         try:
             installed = distribution(requirement.name)
         except PackageNotFoundError:
-            raise SystemExit(f"{requirement.name} is not installed here; run make test first")
+            raise SystemExit(f"{requirement.name} is missing; run make test first") from None
         new = name not in found
         found[name] = installed.version.split("+")[0]
         if new or requirement.extras:

@@ -1,0 +1,1 @@
+"""The command line: every command of ``maskwright`` but the window itself. Knows no Qt."""

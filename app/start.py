@@ -1,0 +1,55 @@
+"""What `app.main` dispatches to: the window, the start-up report, and Qt's lines for `doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segcore.cli.host import Finding, Host
+
+
+def is_project(argument: str) -> bool:
+    """Whether this argument is a project to open: an existing folder ending in .maskwright."""
+    return argument.rstrip("/\\").endswith(".maskwright") and Path(argument).is_dir()
+
+
+def open_window(project: str | Path | None) -> int:
+    """Open the window, with a project or on its start page; returns when it is closed."""
+    from app.qt_libraries import require_qt
+    from segcore.base import MaskwrightError
+
+    try:
+        require_qt()
+        from app.window import run
+
+        return run(None if project is None else Path(project))
+    except MaskwrightError as error:
+        from segcore.cli.console import show_error
+
+        show_error(error)
+        return 1
+
+
+def window_host() -> Host:
+    """What the command line may ask of the program around it."""
+    from segcore.cli.host import Host
+
+    return Host(open_window, qt_findings, startup_report)
+
+
+def startup_report(project: Path) -> int:
+    """Open a project, print the start-up times as JSON, close."""
+    from app.qt_libraries import require_qt
+
+    require_qt()
+    from app.startup_report import report
+
+    return report(project)
+
+
+def qt_findings() -> list[Finding]:
+    """Qt's lines of `maskwright doctor`."""
+    from app.qt_report import findings
+
+    return findings()

@@ -1,0 +1,101 @@
+"""``maskwright new``: a project from folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segcore.cli import console
+from segcore.cli.command import Command
+from segcore.projects.splits import DEFAULT_HOLD_OUT
+
+_LISTED = 10
+
+
+def new(
+    project: Annotated[Path, typer.Argument(help="The folder to make; .maskwright is added.")],
+    images: Annotated[Path, typer.Option(help="Pictures, NIfTI volumes or DICOM series.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Masks that scores are measured against.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Masks of another model; shown as its prediction.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Masks that a person made.")] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET|FILE",
+            help="camvid, binary, or a TOML or JSON file; else the values found are the classes "
+            "and 255 is ignored.",
+        ),
+    ] = None,
+    instances: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS", help="The numbers in the masks are single objects of this class."
+        ),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Part of the name that says which items belong together, such as '^[^_]+'.",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            metavar="none|GLOB|FRACTION",
+            help="Items that no run trains on: a share of the items by whole groups, or a pattern.",
+        ),
+    ] = DEFAULT_HOLD_OUT,
+) -> None:
+    """Make a project."""
+    from segcore.base import ClassSet
+    from segcore.projects.new import NewProject, create_project
+    from segcore.projects.splits import HoldOut
+
+    plan = NewProject(
+        path=project,
+        images=images,
+        truth=truth,
+        predictions=predictions,
+        labels=labels,
+        classes=None if classes is None else ClassSet.load(classes),
+        instances=instances,
+        group_by=group_by,
+        hold_out=HoldOut.parse(hold_out),
+    )
+    with console.progress() as stage:
+        made = create_project(plan, stage)
+    for name, error in made.refused:
+        console.note(f"left out: {name}: {error.message}")
+    for name, matched in made.matched.items():
+        _list(f"without {name}", matched.without_file)
+        _list(f"in {name} without an image", [path.name for path in matched.without_image])
+    for hint in made.hints:
+        console.note(hint)
+    held = console.plural(made.held_out, "item")
+    console.say(f"{made.path}: {console.plural(made.items, 'item')}, {held} held out.")
+
+
+def _list(what: str, names: Sequence[str]) -> None:
+    if not names:
+        return
+    shown = ", ".join(names[:_LISTED])
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    console.note(f"{console.plural(len(names), 'file')} {what}: {shown}{more}")
+
+
+COMMAND = Command(
+    "new",
+    new,
+    "Make a project from folders of images and masks.\n\n"
+    "Images and masks belong together by their names without the ending; what has no partner is "
+    "listed. A mask with a value that no class has is refused.",
+    "maskwright new street.maskwright --images train/images --truth train/labels --classes camvid",
+)

@@ -1,0 +1,170 @@
+"""Which files of two folders belong together: by stem, the name without its ending.
+
+It knows names only; what is in the files is the readers' business.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segcore.base import BadFile
+from segcore.images import dicom, family_of_name
+from segcore.images.family import HEAD_BYTES
+
+_DOUBLE_ENDINGS = (".nii.gz", ".ome.tif", ".ome.tiff")
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What belongs to each image, and what found no partner.
+
+    Parameters
+    ----------
+    pairs : stem -> path, for the stems that an image has.
+    without_image : files whose stem no image has.
+    without_file : stems of images that have no file here.
+    """
+
+    pairs: Mapping[str, Path] = field(default_factory=dict)
+    without_image: tuple[Path, ...] = ()
+    without_file: tuple[str, ...] = ()
+
+
+def stem_of(path: Path) -> str:
+    """The name without its ending; double endings such as ``.nii.gz`` go as one. In NFC."""
+    name = unicodedata.normalize("NFC", path.name)
+    for ending in _DOUBLE_ENDINGS:
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return name.rsplit(".", 1)[0] if "." in name.lstrip(".") else name
+
+
+def images_in(folder: Path) -> dict[str, Path]:
+    """The images of a folder, stem -> path, in the order of their names.
+
+    A DICOM series of several slices is one image, named after the folder that holds it; so is
+    each subfolder with such a series. Other subfolders are passed over.
+
+    Raises
+    ------
+    BadFile : no such folder, no image in it, two images with one stem, or a folder that mixes
+        several series.
+    """
+    require_folder(folder, "images")
+    entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+    files = [p for p in entries if p.is_file()]
+    slices = [p for p in files if _is_dicom(p)]
+    found = [p for p in files if p not in set(slices) and family_of_name(p.name) is not None]
+    found += _series_or_files(folder, slices)
+    for inside in entries:
+        if inside.is_dir():
+            slices = [p for p in sorted(inside.iterdir()) if p.is_file() and _is_dicom(p)]
+            if len(slices) > 1:
+                found += [p for p in _series_or_files(inside, slices) if p == inside]
+    if not found:
+        filled = [p.name for p in entries if p.is_dir() and _holds_images(p)]
+        hint = (
+            f"There are some in its subfolder {filled[0]}; name that one."
+            if filled
+            else "Name a folder with PNG, JPEG, TIFF, DICOM or NIfTI files."
+        )
+        raise BadFile(f"{folder} holds no image.", hint)
+    return _by_stem(sorted(found, key=lambda path: path.name))
+
+
+def masks_in(folder: Path, what: str) -> dict[str, Path]:
+    """The mask files of a folder, stem -> path.
+
+    Parameters
+    ----------
+    what : what the folder is for ("truth"), for the messages.
+
+    Raises
+    ------
+    BadFile : no such folder, no file that could be a mask, or two with one stem.
+    """
+    require_folder(folder, what)
+    found = [
+        p
+        for p in sorted(folder.iterdir())
+        if p.is_file() and not p.name.startswith(".") and family_of_name(p.name) is not None
+    ]
+    if not found:
+        raise BadFile(
+            f"{folder} holds no {what} files.", "Name a folder with PNG, TIFF or NIfTI masks."
+        )
+    return _by_stem(found)
+
+
+def match(stems: Sequence[str], files: Mapping[str, Path]) -> Matched:
+    """Bring the files of a folder to the images with the same stem.
+
+    Parameters
+    ----------
+    stems : of the images, in order.
+    files : from `masks_in`.
+    """
+    known = set(stems)
+    return Matched(
+        pairs={stem: files[stem] for stem in stems if stem in files},
+        without_image=tuple(path for stem, path in files.items() if stem not in known),
+        without_file=tuple(stem for stem in stems if stem not in files),
+    )
+
+
+def require_folder(folder: Path, what: str) -> None:
+    """Refuse what is no folder, saying what it was named for."""
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise BadFile(f"The {what} folder {folder} {problem}.", "Check the path.")
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    result: dict[str, Path] = {}
+    for path in paths:
+        stem = unicodedata.normalize("NFC", path.name) if path.is_dir() else stem_of(path)
+        if stem in result:
+            raise BadFile(
+                f"{result[stem].name} and {path.name} in {path.parent} have one stem.",
+                "Keep one file for each name.",
+            )
+        result[stem] = path
+    return result
+
+
+def _is_dicom(path: Path) -> bool:
+    """By its ending, or by its content where the ending says nothing."""
+    if family_of_name(path.name) is dicom.FAMILY:
+        return True
+    if path.suffix and not path.suffix[1:].isdigit():
+        return False
+    try:
+        with path.open("rb") as file:
+            return dicom.is_dicom(file.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def _series_or_files(folder: Path, slices: list[Path]) -> list[Path]:
+    """The folder itself for a series of several slices, and single files for the rest."""
+    if len(slices) < 2:
+        return slices
+    from segcore.images.dicom_source import dicom_series
+
+    stacks = [series for series in dicom_series(folder) if series.is_stack]
+    if not stacks:
+        return slices
+    if len(stacks) > 1:
+        raise BadFile(
+            f"{folder} mixes {len(stacks)} DICOM series.",
+            "Put the files of each series into a folder of its own.",
+        )
+    taken = set(stacks[0].files)
+    return [folder, *(path for path in slices if path not in taken)]
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(p.is_file() and family_of_name(p.name) is not None for p in folder.iterdir())

@@ -1,0 +1,154 @@
+"""Predict the items of a project in this process, and adopt what nobody has corrected.
+
+The window asks the core instead, which streams tiles; what is stored in the end is the same. Loads
+torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import MaskwrightError
+from segcore.infer import ClassMapping, Predictor, map_classes
+from segcore.infer.predictor import connected_objects
+from segcore.models.weights import load_model, model_digest
+from segcore.projects.modelling import NoModel
+from segcore.projects.stage import Stage, silent
+from segcore.store import Item, Project
+
+
+@dataclass(frozen=True)
+class PredictionReport:
+    """What a call of `predict_items` did; names of items.
+
+    Parameters
+    ----------
+    model : its name.
+    adopted : the prediction is now the label.
+    proposed : a person has worked there; the prediction waits to be taken.
+    skipped : this very model has predicted them before.
+    failed : item and reason.
+    mapping : how the model's classes appear in the project.
+    seconds : for everything.
+    """
+
+    model: str
+    adopted: tuple[str, ...]
+    proposed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    failed: tuple[tuple[str, MaskwrightError], ...]
+    mapping: ClassMapping
+    seconds: float
+
+
+@dataclass
+class _Volume:
+    """What the slices of one item add up to."""
+
+    classes: list[NDArray[np.uint16]] = field(default_factory=list)
+    confidence: list[NDArray[np.uint8]] = field(default_factory=list)
+    margin: list[NDArray[np.uint8]] = field(default_factory=list)
+
+
+def predict_items(
+    project: Project,
+    items: Sequence[Item],
+    model: Path,
+    *,
+    name: str | None = None,
+    again: bool = False,
+    device: str | None = None,
+    stage: Stage = silent,
+) -> PredictionReport:
+    """Predict items one by one; a damaged image is reported and the rest goes on.
+
+    Parameters
+    ----------
+    items : of the project, which must be open for writing.
+    model : folder of the model.
+    name : what the prediction is called in the project; the folder's name if None.
+    again : also where this very model has predicted already.
+    device : ``cuda``, ``mps`` or ``cpu``; None is the best there is.
+
+    Raises
+    ------
+    NoModel : the model knows none of the project's classes.
+    BadFile : the model's folder is damaged.
+    """
+    start = time.monotonic()
+    name = name or model.name
+    loaded = load_model(model)
+    digest = model_digest(model)
+    mapping = map_classes(loaded.spec.classes, project.classes)
+    if not mapping.mapped:
+        raise NoModel(
+            f"The model {name} knows none of the classes of {project.name}: it tells "
+            f"{', '.join(c.name for c in loaded.spec.classes.scored)}.",
+            "Name another model, or add a class with such a name.",
+        )
+    predictor = Predictor(loaded, device)
+    adopted: list[str] = []
+    proposed: list[str] = []
+    skipped: list[str] = []
+    failed: list[tuple[str, MaskwrightError]] = []
+    for number, item in enumerate(items, 1):
+        earlier = item.predictions.get(name)
+        if not again and earlier is not None and earlier.model_digest == digest:
+            skipped.append(item.name)
+        else:
+            try:
+                taken = _predict(project, item, predictor, mapping, name, digest)
+            except MaskwrightError as error:
+                failed.append((item.name, error))
+            else:
+                (adopted if taken else proposed).append(item.name)
+        stage("Predicting", number, len(items))
+    return PredictionReport(
+        name,
+        tuple(adopted),
+        tuple(proposed),
+        tuple(skipped),
+        tuple(failed),
+        mapping,
+        time.monotonic() - start,
+    )
+
+
+def _predict(
+    project: Project,
+    item: Item,
+    predictor: Predictor,
+    mapping: ClassMapping,
+    name: str,
+    digest: str,
+) -> bool:
+    """Predict one item, store it, adopt it if nobody has worked there; whether it was adopted."""
+    volume = _Volume()
+    with item.open_image() as image:
+        for z in range(item.shape.z):
+            found = predictor.predict(image, z=z)
+            volume.classes.append(mapping.table[found.classes])
+            volume.confidence.append(found.confidence)
+            volume.margin.append(found.margin)
+    classes = np.stack(volume.classes)
+    things = [int(c.id) for c in project.classes.active if c.thing]
+    instances = None
+    if things and np.isin(classes, things).any() and item.shape.z == 1:
+        # Objects of a volume go on from slice to slice; numbering each slice would cut them.
+        instances = connected_objects(classes[0], things)[None]
+    layer = project.store_prediction(
+        item,
+        name,
+        digest,
+        classes,
+        confidence=np.stack(volume.confidence),
+        margin=np.stack(volume.margin),
+        instances=instances,
+    )
+    return project.adopt(item, layer) is not None
