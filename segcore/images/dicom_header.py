@@ -134,7 +134,7 @@ def read_header(path: Path) -> Header:
         raise _no_pixels(path, dataset)
     try:
         header = _header(path, dataset, size)
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+    except Exception:
         raise _unsound(path) from None
     _check_length(header, int(dataset.BitsAllocated), remaining)
     return header

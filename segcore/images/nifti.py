@@ -6,7 +6,7 @@ nibabel's, bit by bit, so that a mask written with it lies on the same grid.
 
 from __future__ import annotations
 
-import struct
+import logging
 import zlib
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,9 @@ def _cut_off(path: Path) -> BadFile:
 def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource:
     import nibabel as nib
     from nibabel.arrayproxy import ArrayProxy
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
+
+    # It mends small faults of headers and says so on the terminal; that is nobody's concern here.
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
     try:
         image = nib.load(path)
@@ -103,16 +104,16 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
         shape = tuple(int(n) for n in image.shape)
         stored = np.dtype(header.get_data_dtype())
         slope, intercept = image.dataobj.slope, image.dataobj.inter
+        units = header.get_xyzt_units()
+        affine, spacing, has_orientation = _geometry(image, units[0])
     except FileNotFoundError as error:
         other = Path(str(error.filename or "")).name or "its other half"
         raise BadFile(
             f"{path.name} is half of a pair, and {other} is missing.",
             "Put the .hdr and .img file into one folder.",
         ) from None
-    except (
-        ImageFileError, HeaderDataError, OSError, EOFError, ValueError, KeyError, TypeError,
-        AttributeError, struct.error, zlib.error,
-    ):  # fmt: skip
+    except Exception:
+        # Which of a dozen kinds nibabel raises depends on the byte of the header that is wrong.
         raise BadFile(
             f"{path.name} is not a sound NIfTI file: its header cannot be read.",
             "Copy it again from its source.",
@@ -140,7 +141,7 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
     if not compressed and _size(Path(str(source_file))) < offset + voxels * stored.itemsize:
         raise _cut_off(path)
 
-    fourth = "time" if header.get_xyzt_units()[1] in _TIME_UNITS else "channel"
+    fourth = "time" if units[1] in _TIME_UNITS else "channel"
     is_film = grid[2] == 1 and grid[3] > 1 and fourth == "time"
     rescale = Rescale(1.0, 0.0, np.dtype(np.uint8)) if colours else plan(stored, slope, intercept)
     hints = []
@@ -154,7 +155,6 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
         names = tuple(f"{fourth} {i + 1}" for i in range(channels))
         what = "times" if fourth == "time" else "volumes on one grid"
         hints.append(f"The file holds {channels} {what}; they are channels of one volume.")
-    affine, spacing, has_orientation = _geometry(image)
     if not has_orientation and grid[2] > 1:
         hints.append("The file does not say how the patient lies; left and right are not certain.")
     axes = "tyx" if is_film else "yx" if grid[2] == 1 else "zyx"
@@ -193,13 +193,13 @@ def _grid(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     return x, y, z, further[0] if further else 1
 
 
-def _geometry(image: Any) -> tuple[NDArray[np.float64], Spacing, bool]:
+def _geometry(image: Any, unit_name: str) -> tuple[NDArray[np.float64], Spacing, bool]:
     """Affine, spacing, and whether the file itself gives an orientation (sform or qform)."""
     from nibabel.affines import voxel_sizes
 
     header = image.header
     affine = np.array(image.affine, np.float64)
-    unit = _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    unit = _MILLIMETRES.get(unit_name, 1.0)
     sizes = [float(v) for v in voxel_sizes(affine)]
     # The header's own numbers where they mean the same, in their shortest form: 0.6 as written,
     # not 0.6000000238 after a root of squares.

@@ -23,9 +23,9 @@ from segcore.images.orientation import upright, upright_size
 from segcore.images.raster_header import RasterHeader, read_header, recognise
 from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
 
-# OpenCV prints warnings of its decoders to the terminal; ours come as sentences.
+# OpenCV prints complaints of its decoders to the terminal; ours come as sentences.
 if hasattr(cv2, "setLogLevel"):
-    cv2.setLogLevel(2)
+    cv2.setLogLevel(1)
 
 
 class RasterSource(ImageSource):

@@ -82,7 +82,7 @@ def read_header(path: Path) -> RasterHeader:
         raise BadFile(
             f"{path.name} is damaged: {damage}.", "Copy it again from its source."
         ) from None
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, ValueError):
         raise BadFile(
             f"{path.name} is cut off within its header.", "Copy it again from its source."
         ) from None

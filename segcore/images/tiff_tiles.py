@@ -7,10 +7,9 @@ people); `tiff` does that.
 from __future__ import annotations
 
 import math
-import struct
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +61,8 @@ class SeriesReader:
             )
         size = dict(zip(axes, shape, strict=True))
         self.height, self.width = size["Y"], size["X"]
+        if min(shape) < 1:
+            raise BadFile(f"{path.name} claims a size without pixels.", "Copy it again.")
         self.stack_axes = "".join(a for a in axes if a not in "YXSC")
         self.stack_sizes = tuple(size[a] for a in self.stack_axes)
         self.stack = math.prod(self.stack_sizes)
@@ -71,7 +72,13 @@ class SeriesReader:
         # Native in what is returned; the file's order only where it is read as it lies there.
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
         # Stored plainly, one value after the other? Then nothing has to be decoded at all.
-        plain = self.page.is_final and series.dataoffset is not None
+        behind_x = axes.partition("YX")[2]
+        plain = (
+            self.page.is_final
+            and series.dataoffset is not None
+            and "YX" in axes
+            and set(behind_x) <= {"S", "C"}
+        )
         self._offset: int | None = int(series.dataoffset) if plain else None
         if self._offset is None:
             self._plan_pages(axes, shape)
@@ -118,8 +125,6 @@ class SeriesReader:
         BadFile
             Where the data is damaged, cut off or compressed in an unknown way.
         """
-        import tifffile
-
         try:
             if self._offset is not None:
                 return self._read_plain(z, rect, self._offset)
@@ -130,36 +135,35 @@ class SeriesReader:
                 f"{self._path.name} is compressed in a way that is not read here ({kind}).",
                 "Save it again with deflate or LZW compression.",
             ) from None
-        except (
-            tifffile.TiffFileError, ValueError, NotImplementedError, RuntimeError, OSError,
-            EOFError, IndexError, TypeError, struct.error,
-        ):  # fmt: skip
+        except Exception:
+            # Each of tifffile's many decoders has errors of its own.
             raise BadFile(
                 f"{self._path.name} is damaged or cut off: a part of its pixels cannot be decoded.",
                 "Copy it again from its source.",
             ) from None
 
     def _read_plain(self, z: int, rect: Rect, offset: int) -> NDArray[Any]:
-        axes, shape = str(self._series.axes), tuple(self._series.shape)
-        stored: np.dtype[Any] = np.dtype(self._series.dtype).newbyteorder(
-            self.page.parent.byteorder
-        )
-        # Mapped for the moment of the read only: a file that is cut shorter while it is open must
-        # be an error and not a crash, and other programs may want to replace it.
-        whole = np.memmap(self._path, stored, "r", offset=offset, shape=shape)
-        position = iter(np.unravel_index(z, self.stack_sizes) if self.stack_sizes else ())
-        index: list[Any] = []
-        kept = ""
-        for axis in axes:
-            if axis in "YX":
-                index.append(rect.slices["YX".index(axis)])
-            else:
-                index.append(slice(None) if axis in "SC" else next(position))
-            kept += axis if axis in "YXSC" else ""
-        part = whole[tuple(index)]
-        part = part.transpose([kept.index(a) for a in "YXCS" if a in kept])
-        plain: NDArray[Any] = part.reshape(rect.height, rect.width, -1).astype(self.dtype)
-        return plain
+        """Read the rows where they lie.
+
+        Not through a memory map: a file that is cut shorter meanwhile would end the program.
+        """
+        axes, shape = str(self._series.axes), tuple(int(n) for n in self._series.shape)
+        y_at = axes.index("Y")
+        pixel = math.prod(shape[y_at + 2 :])
+        plane = shape[y_at] * shape[y_at + 1] * pixel
+        stored = np.dtype(self._series.dtype).newbyteorder(self.page.parent.byteorder)
+        place = dict(zip(self.stack_axes, np.unravel_index(z, self.stack_sizes), strict=True))
+        size = dict(zip(axes, shape, strict=True))
+        colours, samples = (size[a] if a in axes[:y_at] else 1 for a in "CS")
+        parts = []
+        with self._path.open("rb") as file:
+            for place["C"], place["S"] in np.ndindex(colours, samples):
+                index = tuple(int(place[axis]) for axis in axes[:y_at])
+                number = int(np.ravel_multi_index(index, shape[:y_at])) if index else 0
+                start = offset + number * plane * stored.itemsize
+                parts.append(_read_rows(file, start, rect, shape[y_at + 1], pixel, stored))
+        values: NDArray[Any] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+        return values.astype(self.dtype, copy=False)
 
     def _read_pages(self, z: int, rect: Rect) -> NDArray[Any]:
         row, depth = divmod(z, self._depth)
@@ -221,3 +225,28 @@ class SeriesReader:
         with self._store.lock:
             self._store.cache.put(key, tile)
         return tile
+
+
+def _read_rows(
+    file: BinaryIO, start: int, rect: Rect, width: int, pixel: int, stored: np.dtype[Any]
+) -> NDArray[Any]:
+    """(h, w, pixel) numbers of a rectangle out of a plane that lies plainly in a file.
+
+    Parameters
+    ----------
+    start : of the plane, in bytes.
+    width : of the plane, in pixels.
+    pixel : numbers a pixel.
+    """
+    one = pixel * stored.itemsize
+    if rect.width * 8 >= width:
+        # A seek costs about as much as reading some kilobytes too many.
+        file.seek(start + rect.y * width * one)
+        band = file.read(rect.height * width * one)
+        rows = np.frombuffer(band, stored).reshape(rect.height, width, pixel)
+        return rows[:, rect.x : rect.right]
+    pieces = []
+    for y in range(rect.y, rect.bottom):
+        file.seek(start + (y * width + rect.x) * one)
+        pieces.append(file.read(rect.width * one))
+    return np.frombuffer(b"".join(pieces), stored).reshape(rect.height, rect.width, pixel)
