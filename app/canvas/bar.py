@@ -1,0 +1,90 @@
+"""The bar of what waits for an answer: Take or Drop. It gives way to the mouse."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from app.theme import icon, pixmap
+from app.workspace import Pending, Workspace
+
+HEIGHT = 44
+_EDGE = 12
+
+
+class PendingBar(QFrame):
+    """44 px at the canvas's lower edge, or the upper one while the mouse is under it."""
+
+    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._at_top = False
+        self._workspace = workspace
+        self.setObjectName("pendingBar")
+        self.setFixedHeight(HEIGHT)
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAutoFillBackground(True)
+        self._icon = QLabel(self)
+        self.title = QLabel(self)
+        self.title.setProperty("role", "group")
+        self.detail = QLabel(self)
+        self.hint = QLabel(self)
+        self.hint.setProperty("role", "muted")
+        self.drop = QPushButton(icon("x"), "Drop  Esc", self)
+        self.drop.setFlat(True)
+        self.drop.setToolTip("Drop (Esc)\nForget the previewed region.")
+        self.take = QPushButton(icon("check", "on_accent"), "Take  Enter", self)
+        self.take.setProperty("primary", True)
+        self.take.setToolTip("Take (Enter)\nPut the previewed region into the mask.")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
+        row.setSpacing(8)
+        for widget in (self._icon, self.title, self.detail, self.hint):
+            row.addWidget(widget)
+        row.addSpacing(16)
+        row.addWidget(self.drop)
+        row.addWidget(self.take)
+        # The canvas keeps the keys: Enter and Esc answer whatever was clicked last.
+        for button in (self.drop, self.take):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.take.clicked.connect(workspace.take_pending)
+        self.drop.clicked.connect(workspace.drop_pending)
+        workspace.preview_changed.connect(self.show_pending)
+        self.hide()
+
+    def show_pending(self, pending: Pending | None) -> None:
+        """Show what waits, or nothing."""
+        if pending is None:
+            self.hide()
+            return
+        self._icon.setPixmap(pixmap(pending.icon, "text", 16, self.devicePixelRatioF()))
+        self.title.setText(pending.title)
+        self.detail.setText(pending.detail)
+        self.hint.setText(pending.hint)
+        self.hint.setVisible(bool(pending.hint))
+        if self.isHidden():
+            self._at_top = False
+        self.place()
+        self.show()
+        self.raise_()
+
+    def place(self) -> None:
+        """Where it belongs on a canvas of this size."""
+        canvas = self.parentWidget()
+        if canvas is None:
+            return
+        wanted = self.sizeHint().width()
+        room = canvas.width() - 2 * _EDGE
+        self.hint.setVisible(bool(self.hint.text()) and wanted <= room)
+        self.resize(min(self.sizeHint().width(), room), HEIGHT)
+        top = _EDGE if self._at_top else canvas.height() - HEIGHT - _EDGE
+        self.move((canvas.width() - self.width()) // 2, top)
+
+    def avoid(self, at: QPoint) -> None:
+        """The mouse comes near while it draws: go to the other edge."""
+        if self.isVisible() and self._near().contains(at):
+            self._at_top = not self._at_top
+            self.place()
+
+    def _near(self) -> QRect:
+        return self.geometry().adjusted(-_EDGE, -_EDGE, _EDGE, _EDGE)

@@ -1,0 +1,477 @@
+"""Canvas: the picture, its mask, and everything that is done to them with mouse and keys.
+
+It shows what the workspace says is open and chosen, and asks the workspace for every change.
+`paintEvent` decodes and composes nothing: it blits tiles of a `Frame` and draws a few lines.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from app.canvas.bar import PendingBar
+from app.canvas.controls import Controls
+from app.canvas.cursors import CursorPainter
+from app.canvas.frame import Frame
+from app.canvas.gestures import Gestures
+from app.canvas.look import Look, make_look
+from app.canvas.overlays import paint_focus, paint_preview, paint_sentence
+from app.canvas.picture import Picture
+from app.canvas.scene import Scene
+from app.canvas.slices import SliceSlider
+from app.canvas.stream import Stream
+from app.canvas.view import View
+from app.theme import theme
+from app.tools import BY_ID
+from app.tools.tool import Tool
+from app.workspace import Workspace
+from segcore.base import MaskwrightError, Rect
+from segcore.labels import Labels
+
+# Room around a fitted picture, logical pixels.
+FIT_MARGIN = 24
+
+
+class Canvas(QWidget):
+    """The picture and its mask, for looking and correcting.
+
+    Parameters
+    ----------
+    workspace : what is open and chosen.
+    """
+
+    settled = Signal()
+    """All that is visible is on screen in its newest state."""
+
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.workspace = workspace
+        self.frame = Frame(self)
+        self.gestures = Gestures(workspace, self.frame, self)
+        self.cursor_painter = CursorPainter(self)
+        self.controls = Controls(self)
+        self.bar = PendingBar(workspace, self)
+        self.slider = SliceSlider(workspace, self)
+        self.stream = Stream()
+        self.view: View | None = None
+        self._picture: Picture | None = None
+        self._pictures = 0
+        self._looks = 0
+        self._look: Look | None = None
+        self._error: MaskwrightError | None = None
+        self._fitting = True
+        self._event_at: float | None = None
+        self._latencies: list[float] = []
+
+        self.setObjectName("canvas")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(160, 120)
+        self._connect()
+        for tool in BY_ID.values():
+            workspace.declare_tool(tool.id, tool.defaults())
+        self._describe()
+
+    def _connect(self) -> None:
+        workspace = self.workspace
+        self.frame.changed.connect(self._repaint)
+        self.frame.settled.connect(self.settled)
+        self.frame.tiles.failed.connect(self._fail)
+        self.gestures.previewed.connect(lambda _: self.update())
+        self.gestures.ended.connect(self._report_stroke)
+        workspace.item_opened.connect(self._open_item)
+        workspace.image_loaded.connect(self._load_image)
+        workspace.image_failed.connect(self._fail)
+        workspace.labels_changed.connect(self._change_labels)
+        workspace.slice_changed.connect(self._change_slice)
+        workspace.project_closed.connect(self._close)
+        workspace.window_changed.connect(lambda *_: self.refresh())
+        workspace.look_changed.connect(self.change_look)
+        workspace.active_class_changed.connect(lambda _: self.change_look())
+        workspace.classes_changed.connect(lambda _: self.change_look())
+        workspace.tool_changed.connect(lambda _: self._change_tool())
+        workspace.tool_options_changed.connect(self.cursor_painter.refresh)
+        workspace.prediction_tile_arrived.connect(self._take_predicted)
+        workspace.proposal_changed.connect(lambda _: self._end_stream())
+        theme().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(1046, 612)
+
+    @property
+    def tool(self) -> type[Tool] | None:
+        """The chosen tool."""
+        return BY_ID.get(self.workspace.tool_id)
+
+    @property
+    def ratio(self) -> float:
+        """Device pixels per logical pixel."""
+        return self.devicePixelRatioF()
+
+    @property
+    def is_settled(self) -> bool:
+        """True if nothing visible is still being composed or waits for its labels."""
+        return self.frame.is_settled and not self.frame.strokes
+
+    @property
+    def picture(self) -> Picture | None:
+        return self._picture
+
+    # -- what is open -------------------------------------------------------------------------
+
+    def _open_item(self, item: Any) -> None:
+        self.gestures.forget()
+        self.frame.forget_previous()
+        self.stream.end()
+        self._error = None
+        self._picture = None
+        self._describe()
+
+    def _load_image(self, image: Any) -> None:
+        same_size = (
+            self.view is not None
+            and not self._fitting
+            and self.view.shape == (image.shape.y, image.shape.x)
+        )
+        self._pictures += 1
+        self._picture = Picture(image, self._pictures)
+        self._error = None
+        if not same_size:
+            self._set_grid(
+                (image.shape.y, image.shape.x),
+                image.spacing.y / image.spacing.x if image.spacing else 1.0,
+                image.view_flip,
+            )
+        self.refresh()
+
+    def _set_grid(
+        self, shape: tuple[int, int], aspect: float, flips: tuple[bool, bool] = (False, False)
+    ) -> None:
+        view = View(shape, self._size(), aspect=aspect, flip_y=flips[0], flip_x=flips[1])
+        self._fitting = True
+        self._set_view(view.fitted(self._margin()))
+
+    def _change_labels(self, labels: Labels | None, patch: Any) -> None:
+        if patch is None and labels is not None and self._picture is None:
+            shape = (labels.shape.y, labels.shape.x)
+            if self.view is None or self.view.shape != shape:
+                self._set_grid(shape, 1.0)
+        if patch is not None and self.workspace.view_mode == "label":
+            self.stream.end()
+        if self._look is None or patch is None:
+            self.change_look()
+        else:
+            self._know_sources()
+            self.refresh()
+        self.gestures.labels_shown(patch)
+
+    def _change_slice(self, z: int) -> None:
+        # A stroke belongs to its slice; scrolling while painting ends the stroke there.
+        self.controls.finish_stroke()
+        self.frame.drop_strokes()
+        self.refresh()
+
+    def _change_tool(self) -> None:
+        self.gestures.drop()
+        self.cursor_painter.refresh()
+
+    def _close(self) -> None:
+        self.gestures.forget()
+        self.stream.end()
+        self.view = self._picture = self._error = None
+        self.frame.show(None, None)
+        self.update()
+
+    def _fail(self, error: MaskwrightError) -> None:
+        self._error = error
+        self._picture = None
+        self._describe()
+        self.refresh()
+        self.update()
+
+    def _take_predicted(self, tile: Any) -> None:
+        shown = self.workspace.shown_labels
+        mode = self.workspace.view_mode
+        base = self.workspace.labels
+        if base is None or mode == "truth" or (mode == "label" and shown and shown.planes):
+            return
+        self.stream.take(tile, base.shape)
+        self.refresh()
+
+    def _end_stream(self) -> None:
+        if self.stream.labels is not None:
+            self.stream.end()
+            self.refresh()
+
+    # -- look ---------------------------------------------------------------------------------
+
+    def change_look(self) -> None:
+        """Colours, opacities or visible classes are others now."""
+        workspace = self.workspace
+        self._looks += 1
+        project = workspace.project
+        self._look = make_look(
+            self._looks,
+            workspace.classes,
+            active=workspace.active_class,
+            hidden=workspace.hidden_classes,
+            hovered=workspace.hovered_class,
+            corrected=frozenset() if project is None else project.person_origins(),
+            fill=workspace.fill_opacity,
+            outline=workspace.outline_opacity,
+            mask_hidden=workspace.mask_hidden,
+        )
+        self.refresh()
+        self.cursor_painter.refresh()
+        if self.gestures.preview is not None:
+            self.update()
+
+    def _know_sources(self) -> None:
+        """A person who painted for the first time has a new row of `source`."""
+        project, look = self.workspace.project, self._look
+        if project is not None and look is not None:
+            for row in project.person_origins():
+                if not look.corrected[row]:
+                    self.change_look()
+                    return
+
+    def refresh(self) -> None:
+        """Show what the workspace says now."""
+        workspace = self.workspace
+        labels = self.stream.labels or workspace.shown_labels
+        if self.view is None or self._look is None or workspace.item is None:
+            self.frame.show(None, None)
+            self.update()
+            return
+        self.frame.focus = self.cursor_painter.place
+        self.frame.show(
+            self.view,
+            Scene(
+                self._picture,
+                labels,
+                workspace.z,
+                workspace.window,
+                self.view.steps,
+                self.view.zoomed,
+                self._look,
+                max(1, round(self.ratio)),
+            ),
+        )
+
+    # -- view ---------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """The whole picture, as large as it fits."""
+        if self.view is not None:
+            self._fitting = True
+            self._set_view(self.view.fitted(self._margin()))
+
+    def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
+        """Zoom around a place in device pixels; the mouse's, or the middle if it is elsewhere."""
+        if self.view is not None:
+            self.zoom_to(self.view.scale * factor, at)
+
+    def zoom_to(self, scale: float, at: tuple[float, float] | None = None) -> None:
+        """Show this many device pixels per image pixel."""
+        if self.view is None:
+            return
+        height, width = self.view.size
+        place = at or self.cursor_painter.place or (height / 2, width / 2)
+        self.set_view(self.view.zoomed_at(*place, scale))
+
+    def set_view(self, view: View) -> None:
+        """Show this part; the picture no longer follows the size of the canvas."""
+        self._fitting = False
+        self._set_view(view)
+
+    def turn(self, rotation: int, flip_y: bool = False, flip_x: bool = False) -> None:
+        """Show the picture turned by so many degrees clockwise, or turned over."""
+        if self.view is not None:
+            turned = self.view.turned(rotation, flip_y, flip_x)
+            self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
+
+    def centre_on(self, rect: Rect) -> None:
+        """Bring a rectangle of the picture to the middle, if it is not on the canvas."""
+        if self.view is None or self.view.visible_image.intersect(rect) == rect:
+            return
+        middle = rect.y + rect.height / 2, rect.x + rect.width / 2
+        height, width = self.view.size
+        self.set_view(self.view.moved_to(*middle, (height / 2, width / 2)))
+
+    def _set_view(self, view: View) -> None:
+        before, self.view = self.view, view
+        self.refresh()
+        self.cursor_painter.refresh()
+        if before is None or before.scale != view.scale:
+            self.workspace.report_zoom(view.scale)
+
+    def _size(self) -> tuple[int, int]:
+        return max(1, round(self.height() * self.ratio)), max(1, round(self.width() * self.ratio))
+
+    def _margin(self) -> int:
+        roomy = min(self.width(), self.height()) > 8 * FIT_MARGIN
+        return round((FIT_MARGIN if roomy else 2) * self.ratio)
+
+    def device(self, place: QPointF) -> tuple[float, float]:
+        """A logical place of the widget in device pixels, (y, x)."""
+        return place.y() * self.ratio, place.x() * self.ratio
+
+    # -- events -------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.view is not None:
+            view = replace(self.view, size=self._size())
+            self._set_view(
+                view.fitted(self._margin()) if self._fitting else self.view.resized(self._size())
+            )
+        self.bar.place()
+        self.slider.place()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._clock(event)
+        self.controls.press(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._clock(event)
+        self.controls.move(event)
+        self.bar.avoid(event.position().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.controls.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.controls.double_click(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.controls.wheel(event)
+        event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        event.accept()  # the right button is a tool here
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self.controls.key_press(event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if not self.controls.key_release(event):
+            super().keyReleaseEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.cursor_painter.leave()
+        super().leaveEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.controls.focus_lost(event)
+        super().focusOutEvent(event)
+        self.update()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            # While a gesture runs, Ctrl+Z, Esc and Enter are the gesture's and not the window's.
+            if self.controls.claims(event):
+                event.accept()
+                return True
+        elif event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.resizeEvent(QResizeEvent(self.size(), self.size()))
+        return super().event(event)
+
+    # -- painting -----------------------------------------------------------------------------
+
+    def _repaint(self, rect: Rect) -> None:
+        """Have a rectangle of device pixels painted again."""
+        ratio = self.ratio
+        if ratio == 1:
+            self.update(rect.x, rect.y, rect.width, rect.height)
+        else:
+            left, top = int(rect.x / ratio) - 1, int(rect.y / ratio) - 1
+            width, height = int(rect.width / ratio) + 3, int(rect.height / ratio) + 3
+            self.update(left, top, width, height)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        ratio = self.ratio
+        painter.scale(1 / ratio, 1 / ratio)
+        for part in event.region():  # type: ignore[attr-defined]
+            rect = _device_rect(part, ratio)
+            painter.setClipRect(rect.x, rect.y, rect.width, rect.height)
+            painter.fillRect(rect.x, rect.y, rect.width, rect.height, theme().colour("canvas"))
+            self.frame.paint(painter, rect)
+        painter.setClipping(False)
+        if self.view is not None and self.workspace.item is not None:
+            paint_preview(painter, self.view, self.gestures.preview, self._look, ratio)
+            self.cursor_painter.paint(painter)
+        painter.resetTransform()
+        paint_sentence(painter, self.rect(), self._sentence(), theme())
+        if self.hasFocus():
+            paint_focus(painter, self.rect(), theme())
+        painter.end()
+        if self._event_at is not None:
+            self._latencies.append((time.perf_counter() - self._event_at) * 1000)
+            self._event_at = None
+
+    def _clock(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._event_at = time.perf_counter()
+
+    def _report_stroke(self) -> None:
+        """Tell how long this stroke's frames took, by their median."""
+        if self._latencies:
+            ordered = sorted(self._latencies)
+            self.workspace.report_stroke(ordered[len(ordered) // 2])
+            self._latencies = []
+
+    def _sentence(self) -> tuple[str, str]:
+        """What stands on the canvas in words: (sentence, hint), both may be empty."""
+        if self._error is not None:
+            return self._error.message, self._error.hint
+        if self.workspace.project is None:
+            return "Nothing is open.", "Open a project, or drop images here."
+        if self.workspace.item is None:
+            if self.workspace.requested is not None:
+                return "", ""
+            return "This project has no items.", "Import images to begin."
+        return "", ""
+
+    def _describe(self) -> None:
+        """Name and description for those who hear the window instead of seeing it."""
+        item = self.workspace.item
+        self.setAccessibleName("Canvas" if item is None else f"Canvas, {item.name}")
+        message, hint = self._sentence()
+        self.setAccessibleDescription(
+            f"{message} {hint}".strip() or "The picture and its mask; paint with the mouse."
+        )
+
+    def shut_down(self) -> None:
+        """End the threads that compose tiles; the last call."""
+        self.gestures.forget()
+        self.frame.close()
+
+
+def _device_rect(part: QRect, ratio: float) -> Rect:
+    if ratio == 1:
+        return Rect(part.y(), part.x(), part.height(), part.width())
+    top, left = int(part.y() * ratio), int(part.x() * ratio)
+    bottom = int((part.y() + part.height()) * ratio + 0.999)
+    right = int((part.x() + part.width()) * ratio + 0.999)
+    return Rect.from_bounds(top, left, bottom, right)

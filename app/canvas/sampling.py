@@ -1,0 +1,162 @@
+"""Label planes at the resolution of the screen, always nearest, with coarse levels for zooming out.
+
+A zoomed pixel shows the label under its centre. Zoomed out by more than two, it shows the most
+frequent labelled class of the pixels it stands for, out of parents of the label tiles: halves,
+quarters... made once per handle. Handles are never used again, so nothing is ever invalidated.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import Rect
+from segcore.labels import Labels, TileIndex
+
+# Tiles are cut into powers of two at least this often; coarser ones would lose their grid.
+_MAX_LEVEL = 6
+
+
+def centres(start: int, stop: int, step: float, size: int) -> NDArray[np.intp]:
+    """The image rows (or columns) under the centres of zoomed pixels start .. stop."""
+    places = (np.arange(start, stop) + 0.5) / step
+    return np.clip(places.astype(np.intp), 0, size - 1)
+
+
+def image_rect(rect: Rect, steps: tuple[float, float], shape: tuple[int, int]) -> Rect:
+    """The image pixels that `centres` names for a rectangle of the zoomed grid."""
+    if rect.is_empty:
+        return Rect(0, 0, 0, 0)
+    rows = centres(rect.y, rect.bottom, steps[0], shape[0])
+    columns = centres(rect.x, rect.right, steps[1], shape[1])
+    return Rect.from_bounds(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def level_for(steps: tuple[float, float]) -> int:
+    """How often the labels are halved before they are sampled at this zoom."""
+    return min(_MAX_LEVEL, max(0, math.floor(math.log2(1 / max(min(steps), 1e-6)) + 1e-9)))
+
+
+class LabelSampler:
+    """Samples planes of labels; keeps the parents of tiles, bounded in bytes; any thread."""
+
+    def __init__(self, limit_bytes: int = 64 << 20) -> None:
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._parents: OrderedDict[tuple[Any, ...], NDArray[np.uint16]] = OrderedDict()
+
+    def sample(
+        self,
+        labels: Labels,
+        z: int,
+        rect: Rect,
+        steps: tuple[float, float],
+        plane: str = "class",
+        *,
+        resident_only: bool = False,
+    ) -> NDArray[Any] | None:
+        """Labels under the centres of the zoomed pixels of `rect`.
+
+        Parameters
+        ----------
+        rect : of the zoomed grid, inside it.
+        steps : zoomed pixels per image pixel, (y, x).
+        plane : "class", "instance" or "origin"; only classes have coarse levels.
+        resident_only : give None instead of reading a tile from the store.
+
+        Returns
+        -------
+        (rect.height, rect.width) of the plane's dtype, the caller's own.
+        """
+        shape = (labels.shape.y, labels.shape.x)
+        rows = centres(rect.y, rect.bottom, steps[0], shape[0])
+        columns = centres(rect.x, rect.right, steps[1], shape[1])
+        dtype = np.uint32 if plane == "instance" else np.uint16
+        out: NDArray[Any] = np.full(
+            (rect.height, rect.width), labels.fill if plane == "class" else 0, dtype
+        )
+        if rect.is_empty or not labels.tiles(plane):
+            return out
+        level = level_for(steps) if plane == "class" else 0
+        covered = Rect.from_bounds(
+            int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+        )
+        for index in labels.tiles_in(covered, z):
+            z0, place = labels.tile_rect(index)
+            top, bottom = np.searchsorted(rows, (place.y, place.bottom))
+            left, right = np.searchsorted(columns, (place.x, place.right))
+            handle = labels.handle(plane, index)
+            if handle < 0:
+                out[top:bottom, left:right] = -1 - handle
+                continue
+            if level:
+                tile = self._parent(labels, index, z - z0, level, resident_only)
+            else:
+                whole = (
+                    labels.tile_resident(plane, index)
+                    if resident_only
+                    else labels.tile_array(plane, index)
+                )
+                tile = None if whole is None else whole[z - z0]
+            if tile is None:
+                return None
+            inner_rows = (rows[top:bottom] - place.y) >> level
+            inner_columns = (columns[left:right] - place.x) >> level
+            # Two takes along one axis each are several times faster than one with two indices.
+            out[top:bottom, left:right] = tile.take(inner_rows, axis=0).take(inner_columns, axis=1)
+        return out
+
+    def _parent(
+        self, labels: Labels, index: TileIndex, z: int, level: int, resident_only: bool
+    ) -> NDArray[np.uint16] | None:
+        """The tile's slice halved `level` times."""
+        handle = labels.handle("class", index)
+        key = (id(labels.cache), handle, z, level)
+        with self._lock:
+            found = self._parents.get(key)
+            if found is not None:
+                self._parents.move_to_end(key)
+                return found
+        if level > 1:
+            below = self._parent(labels, index, z, level - 1, resident_only)
+        else:
+            whole = (
+                labels.tile_resident("class", index)
+                if resident_only
+                else labels.tile_array("class", index)
+            )
+            below = None if whole is None else whole[z]
+        if below is None:
+            return None
+        made = halved(below)
+        with self._lock:
+            if key not in self._parents:
+                self._parents[key] = made
+                self._bytes += made.nbytes
+            while self._bytes > self._limit and len(self._parents) > 1:
+                _, dropped = self._parents.popitem(last=False)
+                self._bytes -= dropped.nbytes
+        return made
+
+
+def halved(classes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Each 2 x 2 block as its most frequent labelled class; 0 only where all four are 0.
+
+    Among equally frequent classes the first in reading order wins.
+    """
+    if classes.shape[0] % 2 or classes.shape[1] % 2:
+        classes = np.pad(classes, ((0, classes.shape[0] % 2), (0, classes.shape[1] % 2)))
+    a, b = classes[0::2, 0::2], classes[0::2, 1::2]
+    c, d = classes[1::2, 0::2], classes[1::2, 1::2]
+    # With four voters a class wins by a pair; two pairs or none, and the first that is labelled.
+    first = np.where(a != 0, a, np.where(b != 0, b, np.where(c != 0, c, d)))
+    won = first
+    for one, other in ((c, d), (b, d), (b, c), (a, d), (a, c), (a, b)):
+        won = np.where((one == other) & (one != 0), one, won)
+    return np.ascontiguousarray(won, np.uint16)

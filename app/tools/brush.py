@@ -1,0 +1,76 @@
+"""Brush: paints the active class along the mouse's path."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from app.tools.tool import (
+    KEEP_MINE,
+    ONLY_OVER,
+    SHAPE,
+    SIZE,
+    Context,
+    Cursor,
+    Gesture,
+    Option,
+    Point,
+    Pointer,
+    StrokePreview,
+    Tool,
+)
+from segcore.edits import Edit, Stroke
+
+
+class Brush(Tool):
+    """Paint with a disk or a square."""
+
+    id = "brush"
+    name = "Brush"
+    icon = "brush"
+    key = "B"
+    help = "Paint the active class. Shift+wheel or [ and ] change the size."
+    options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
+    cursor = Cursor.BRUSH
+
+    def gesture(self, context: Context) -> Gesture:
+        return paint_stroke(context, context.class_id, f"Brush {context.class_name}", self.id)
+
+
+def paint_stroke(context: Context, class_id: int, name: str, tool: str) -> Gesture:
+    """The gesture of brush and eraser: one stroke from press to release."""
+    radius = float(context.options.get("size", SIZE.default)) / 2
+    square = context.options.get("shape") == "square"
+    path: list[Point] = []
+    added: tuple[Point, ...] = ()
+    while True:
+        event = yield StrokePreview(added, radius, class_id, square)
+        added = ()
+        if not isinstance(event, Pointer):
+            continue
+        if not path or event.point != path[-1]:
+            path.append(event.point)
+            added = (event.point,)
+        if event.kind == "release":
+            return _stroke(context, path, radius, class_id, square, name, tool)
+
+
+def _stroke(
+    context: Context,
+    path: list[Point],
+    radius: float,
+    class_id: int,
+    square: bool,
+    name: str,
+    tool: str,
+) -> Edit:
+    return Stroke(
+        context.z,
+        tuple(path),
+        radius,
+        class_id,
+        square,
+        guard=context.guard,
+        origin=context.origin,
+        name=name,
+        tool=tool,
+    )

@@ -1,0 +1,33 @@
+"""Eraser: takes pixels out of their class, back to "not looked at yet"."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from app.tools.brush import paint_stroke
+from app.tools.tool import (
+    KEEP_MINE,
+    ONLY_OVER,
+    SHAPE,
+    SIZE,
+    Context,
+    Cursor,
+    Gesture,
+    Option,
+    Tool,
+)
+
+
+class Eraser(Tool):
+    """Erase with a disk or a square."""
+
+    id = "eraser"
+    name = "Eraser"
+    icon = "eraser"
+    key = "E"
+    help = "Erase what is under the brush. On 8-bit pictures the right button erases too."
+    options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
+    cursor = Cursor.ERASER
+
+    def gesture(self, context: Context) -> Gesture:
+        return paint_stroke(context, 0, "Erase", self.id)
