@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,11 +19,18 @@ from numpy.typing import NDArray
 from segcore.base import Cancelled, MaskwrightError, Rect
 
 UNKNOWN, FOREGROUND, BACKGROUND = 0, 1, 2
+# Up to so many pixels are cut as they are; more are cut at this size first.
+DIRECT_PIXELS = 1 << 17
+# The rim is cut again at up to so many; beyond, the answer is enlarged.
 MAX_WORK_PIXELS = 1 << 20
 _RNG_SEED = 20040808  # OpenCV starts its k-means at random; the date of the paper's publication
 _COMPONENTS = 5  # Gaussians of each colour model in OpenCV
 _PERCENTILES = (0.5, 99.5)
 _MIN_MARGIN = 16
+_BAND = 2.0  # coarse pixels on either side of the coarse rim that the fine cut decides again
+_SETTLED = 1e-4  # share of pixels that an iteration moves when it has nothing more to say
+
+_Models: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # background, foreground
 
 
 def grabcut(
@@ -65,27 +72,13 @@ def grabcut(
     work = _work_rect(seeds, box)
     if work.is_empty:
         return result
-    crop, marks = image[work.slices], seeds[work.slices]
+    crop, marks = _eight_bits(image[work.slices]), seeds[work.slices]
     inside = None if box is None else _inside(box, work)
-    scale = math.sqrt(min(1.0, MAX_WORK_PIXELS / work.area))
-    if scale < 1.0:
-        size = (max(1, int(work.width * scale)), max(1, int(work.height * scale)))
-        small = _solve(
-            _shrunk(_eight_bits(crop), size),
-            _shrunk_seeds(marks, size),
-            None if inside is None else _shrunk_mask(inside, size),
-            iterations,
-            cancelled,
-            progress,
-        )
-        soft = cv2.resize(
-            small.astype(np.float32), (work.width, work.height), interpolation=cv2.INTER_LINEAR
-        )
-        solved = soft >= 0.5
-        if inside is not None:
-            solved &= inside
+    watch = _Watch(cancelled or _never, progress or _nothing, iterations)
+    if work.area <= DIRECT_PIXELS:
+        solved, _ = _solve(crop, marks, inside, watch)
     else:
-        solved = _solve(_eight_bits(crop), marks, inside, iterations, cancelled, progress)
+        solved = _solve_large(crop, marks, inside, watch)
     solved[marks == FOREGROUND] = True
     solved[marks == BACKGROUND] = False
     result[work.slices] = solved
@@ -211,51 +204,132 @@ def _bounds(marked: NDArray[np.bool_]) -> Rect:
 # -- the cut ------------------------------------------------------------------------------------
 
 
+class _Watch(NamedTuple):
+    cancelled: Callable[[], bool]
+    progress: Callable[[float], None]
+    iterations: int
+
+    def look(self, share: float) -> None:
+        if self.cancelled():
+            raise Cancelled("The cut was cancelled.")
+        self.progress(share)
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing(share: float) -> None:
+    pass
+
+
 def _solve(
-    image: NDArray[np.uint8],
-    seeds: NDArray[Any],
-    inside: NDArray[np.bool_] | None,
-    iterations: int,
-    cancelled: Callable[[], bool] | None,
-    progress: Callable[[float], None] | None,
-) -> NDArray[np.bool_]:
-    front, back = seeds == FOREGROUND, seeds == BACKGROUND
-    if inside is not None:
-        back |= ~inside & ~front
-    certain = np.where(front, cv2.GC_FGD, cv2.GC_BGD).astype(np.uint8)
+    image: NDArray[np.uint8], seeds: NDArray[Any], inside: NDArray[np.bool_] | None, watch: _Watch
+) -> tuple[NDArray[np.bool_], _Models | None]:
+    """The cut at the size that is given, and what was learned; None where nothing was open."""
+    front, back = _certain(seeds, inside)
     if not back.any():
         back = _rim(front.shape) & ~front
         if not back.any():
-            return np.ones_like(front)
-    open_to_cut = ~front & ~back
-    if not open_to_cut.any():
-        return front
-    mask = np.where(open_to_cut, np.uint8(cv2.GC_PR_FGD), certain)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+            return np.ones_like(front), None
+    if (front | back).all():
+        return front, None
+    mask = np.full(front.shape, cv2.GC_PR_FGD, np.uint8)
+    mask[front], mask[back] = cv2.GC_FGD, cv2.GC_BGD
+    models: _Models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(_RNG_SEED)
     if front.any() and inside is None:
         # Colours are learned from the seeds alone and used for a first cut (Boykov & Jolly
-        # 2001). Calling all that is unknown foreground, as OpenCV does inside a box, would teach
+        # 2001). Calling all that is unknown foreground, as is right inside a box, would teach
         # the foreground every colour of the picture.
         _learn(image, front, back, models)
         cv2.grabCut(image, mask, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
     else:
         cv2.grabCut(image, mask, None, *models, 1, cv2.GC_INIT_WITH_MASK)
-    for done in range(1, iterations + 1):
-        if cancelled is not None and cancelled():
-            raise Cancelled("The cut was cancelled.")
-        if progress is not None:
-            progress(done / (iterations + 1))
-        if done < iterations and _both_sides(mask):
-            cv2.grabCut(image, mask, None, *models, 1, cv2.GC_EVAL)
-    return np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
+    for done in range(1, watch.iterations):
+        watch.look(done / watch.iterations)
+        before = mask.copy()
+        if not _both_sides(mask):
+            break
+        cv2.grabCut(image, mask, None, *models, 1, cv2.GC_EVAL)
+        if np.count_nonzero(mask != before) <= mask.size * _SETTLED:
+            break
+    watch.look(1.0)
+    return np.asarray(mask & 1, np.bool_), models
+
+
+def _solve_large(
+    image: NDArray[np.uint8], seeds: NDArray[Any], inside: NDArray[np.bool_] | None, watch: _Watch
+) -> NDArray[np.bool_]:
+    """The cut of a coarse picture, and then its rim again, finer.
+
+    A cut costs more than proportionally to its pixels. The colours that were learned hold at
+    every size, so at the finer one a single cut of a band around the coarse rim is enough.
+    """
+    height, width = seeds.shape
+    coarse, models = _at_size(image, seeds, inside, DIRECT_PIXELS, watch)
+    fine_size = _size_within(height, width, MAX_WORK_PIXELS)
+    fine_image = _shrunk(image, fine_size)
+    front, back = _certain(
+        _shrunk_seeds(seeds, fine_size), None if inside is None else _shrunk_mask(inside, fine_size)
+    )
+    scale = fine_size[1] / coarse.shape[0]
+    soft = cv2.resize(coarse.astype(np.float32), fine_size, interpolation=cv2.INTER_LINEAR)
+    reach = 2 * math.ceil(_BAND * scale) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))
+    object_ = (soft >= 0.5).astype(np.uint8)
+    band = cv2.dilate(object_, kernel) != cv2.erode(object_, kernel)
+    mask = np.where(band, np.uint8(cv2.GC_PR_BGD), np.uint8(cv2.GC_BGD)) | object_
+    mask[front], mask[back] = cv2.GC_FGD, cv2.GC_BGD
+    if models is not None and band.any() and _both_sides(mask):
+        cv2.grabCut(fine_image, mask, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
+    watch.look(1.0)
+    if fine_size == (width, height):
+        return np.asarray(mask & 1, np.bool_)
+    soft = cv2.resize(
+        (mask & 1).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    solved: NDArray[np.bool_] = soft >= 0.5
+    return solved if inside is None else solved & inside
+
+
+def _at_size(
+    image: NDArray[np.uint8],
+    seeds: NDArray[Any],
+    inside: NDArray[np.bool_] | None,
+    pixels: int,
+    watch: _Watch,
+) -> tuple[NDArray[np.bool_], _Models | None]:
+    size = _size_within(seeds.shape[0], seeds.shape[1], pixels)
+    return _solve(
+        _shrunk(image, size),
+        _shrunk_seeds(seeds, size),
+        None if inside is None else _shrunk_mask(inside, size),
+        watch,
+    )
+
+
+def _size_within(height: int, width: int, pixels: int) -> tuple[int, int]:
+    """(width, height) of the same proportions with at most so many pixels."""
+    scale = min(1.0, math.sqrt(pixels / (height * width)))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _certain(
+    seeds: NDArray[Any], inside: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that are object and pixels that are background whatever the colours say."""
+    front, back = seeds == FOREGROUND, seeds == BACKGROUND
+    if inside is not None:
+        back |= ~inside & ~front
+    return front, back
 
 
 def _learn(
     image: NDArray[np.uint8],
     front: NDArray[np.bool_],
     back: NDArray[np.bool_],
-    models: tuple[NDArray[np.float64], NDArray[np.float64]],
+    models: _Models,
 ) -> None:
     """Fit both colour models to certain pixels: GrabCut of a strip of them, with no iteration."""
     strips = [_at_least(image[side], _COMPONENTS) for side in (back, front)]

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from segcore.service.listener import Door
 from segcore.service.process import Process
@@ -178,6 +179,11 @@ class Client:
         with self._changed:
             running = sorted(self._processes.values(), key=lambda p: (p.job is None, p.token))
             return [process.pid for process in running]
+
+    @property
+    def address(self) -> Any:
+        """Where the processes connect; None before the start."""
+        return self._door.address if self._door is not None else None
 
     def close(self) -> None:
         """End the processes and forget all jobs. No event comes afterwards."""

@@ -61,14 +61,14 @@ class Predict(Job, frozen=True, eq=False, kw_only=True):
 
     Parameters
     ----------
-    item : id of the item, handed back in nothing but the caller's own bookkeeping.
+    item : id of the item, for the caller to find it again.
     image_paths : its sources, on one grid; their channels are joined in this order.
     model_path : the model's folder.
     class_rows : the project's classes (`ClassSet.to_rows`).
     near : (z, y, x) of the view's centre; tiles near to it come first.
     rect : the part of each slice to predict; None is all of it.
     slices : which slices, None is all of them.
-    model_options : tile (pixels), overlap (pixels), mirror (bool), batch.
+    model_options : ``mirror``: the mean over four mirror images; four times the work.
     """
 
     item: str

@@ -1,85 +1,15 @@
-"""What the tests of the services share: a client whose events can be waited for."""
+"""Fixtures of the services' tests."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-from segcore.base import Rect
+from segcore.base import CLASS_PRESETS
 from segcore.service.client import Client
-from segcore.service.protocol import FINAL_STATES, Event, Grabcut, JobChanged
-
-PATIENCE_S = 60.0
-
-
-class Heard:
-    """Events in the order in which they came."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, event: Event) -> None:
-        with self._changed:
-            self.events.append(event)
-            self._changed.notify_all()
-
-    def wait_for(self, wanted: Callable[[Event], bool], what: str = "an event") -> Any:
-        """The first event that is wanted; fails with what came instead."""
-        deadline = time.monotonic() + PATIENCE_S
-        with self._changed:
-            while True:
-                for event in self.events:
-                    if wanted(event):
-                        return event
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    raise AssertionError(f"{what} did not come, but {self.events}")
-
-    def wait_of(self, kind: type[Event], count: int = 1) -> Any:
-        """The `count`-th event of a kind."""
-        seen: list[Event] = []
-
-        def wanted(event: Event) -> bool:
-            if isinstance(event, kind) and event not in seen:
-                seen.append(event)
-            return len(seen) >= count and event is seen[count - 1]
-
-        return self.wait_for(wanted, f"{kind.__name__} number {count}")
-
-    def wait_state(self, number: int, *states: str) -> JobChanged:
-        """The first change of a job to one of these states."""
-        found = self.wait_for(
-            lambda e: isinstance(e, JobChanged) and e.number == number and e.state in states,
-            f"job {number} {' or '.join(states)}",
-        )
-        assert isinstance(found, JobChanged)
-        return found
-
-    def wait_end(self, number: int) -> JobChanged:
-        return self.wait_state(number, *FINAL_STATES)
-
-    def states(self, number: int) -> list[str]:
-        """The states of a job, repetitions (progress) left out."""
-        found: list[str] = []
-        for event in self.events:
-            if isinstance(event, JobChanged) and event.number == number:
-                if not found or found[-1] != event.state:
-                    found.append(event.state)
-        return found
-
-    def answers(self, number: int) -> list[Event]:
-        """What came for a job besides its states."""
-        return [
-            e
-            for e in self.events
-            if getattr(e, "number", None) == number and not isinstance(e, JobChanged)
-        ]
+from tests.service.hearing import Heard
 
 
 @pytest.fixture
@@ -93,20 +23,16 @@ def refiner(heard: Heard) -> Iterator[Client]:
         yield client
 
 
-def square_job(key: str = "square", at: tuple[int, int] = (10, 20)) -> Grabcut:
-    """A grey square on black with a stroke inside and one outside: solved in milliseconds."""
-    image = np.zeros((120, 160, 3), np.uint8)
-    image[40:80, 50:110] = 180
-    seeds = np.zeros((120, 160), np.uint8)
-    seeds[58:62, 60:100] = 1
-    seeds[5:8, 10:150] = 2
-    return Grabcut(key=key, rect=Rect(*at, 120, 160), image=image, seeds=seeds)
+@pytest.fixture(scope="session")
+def street_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of the street classes with random numbers and tiles of 64 pixels."""
+    import torch
 
+    from segcore.models import build, save_model
 
-def endless_job(key: str = "noise") -> Grabcut:
-    """Pure noise without structure, on which a single cut takes many seconds."""
-    image = np.random.default_rng(7).integers(0, 256, (512, 512, 3), np.uint8)
-    seeds = np.zeros((512, 512), np.uint8)
-    seeds[250:262, 250:262] = 1
-    seeds[2:6, 2:510] = 2
-    return Grabcut(key=key, rect=Rect(0, 0, 512, 512), image=image, seeds=seeds, iterations=40)
+    torch.manual_seed(3)
+    model = build("unet", classes=CLASS_PRESETS["camvid"], decoder_channels=[32, 16, 16, 8, 8])
+    model.spec = model.spec.changed(name="street", tile=64, overlap=16)
+    folder = tmp_path_factory.mktemp("models") / "street"
+    save_model(model, folder)
+    return folder

@@ -1,0 +1,243 @@
+"""The core: models, kept warm on one device, and predictions that stream back tile by tile.
+
+Started as ``python -m segcore.service.core`` by `segcore.service.client`. It says hello before
+it loads torch, so the window knows within a blink that it lives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import BadFile, ClassSet, Rect, SizeMismatch
+from segcore.service.protocol import (
+    Describe,
+    ModelDescribed,
+    Predict,
+    PredictionDone,
+    TilePredicted,
+    Unload,
+    Warm,
+)
+from segcore.service.worker import JobContext, Worker, connect_from_stdin
+
+if TYPE_CHECKING:
+    from segcore.images import ImageSource
+    from segcore.infer import Predictor
+
+KEPT_MODELS = 3
+
+
+class Models:
+    """The last few models that were used, ready on the device.
+
+    A model is known by its folder and by size and time of its files, so one that was trained
+    anew under the same name is loaded anew.
+    """
+
+    def __init__(self, kept: int = KEPT_MODELS, device: str | None = None) -> None:
+        self._kept = kept
+        self._device = device
+        self._ready: OrderedDict[tuple[object, ...], tuple[Predictor, str]] = OrderedDict()
+
+    def get(self, folder: Path, device: str | None = None) -> tuple[Predictor, str]:
+        """A predictor and the model's digest.
+
+        Parameters
+        ----------
+        device : another device than the usual one.
+
+        Raises
+        ------
+        BadFile : the folder holds no model that can be read.
+        """
+        from segcore.infer import Predictor
+        from segcore.models import load_model, model_digest
+
+        device = device or self._device
+        key = (device, *_identity(folder))
+        found = self._ready.get(key)
+        if found is None:
+            model = load_model(folder)
+            found = Predictor(model, device), model_digest(folder)
+            self._ready[key] = found
+        self._ready.move_to_end(key)
+        while len(self._ready) > self._kept:
+            self._ready.popitem(last=False)
+        return found
+
+    def unload(self) -> bool:
+        """Let go of all models on a graphics card; says whether there were any."""
+        import torch
+
+        before = len(self._ready)
+        for key, (predictor, _) in list(self._ready.items()):
+            if predictor.device.name != "cpu":
+                del self._ready[key]
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return len(self._ready) < before
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+
+def _identity(folder: Path) -> tuple[object, ...]:
+    facts: list[object] = [str(folder)]
+    for name in ("model.json", "model.safetensors"):
+        try:
+            stat = (folder / name).stat()
+        except OSError as error:
+            raise BadFile(
+                f"{folder} holds no {name}.", "Choose a folder with model.json and the weights."
+            ) from error
+        facts += [stat.st_size, stat.st_mtime_ns]
+    return tuple(facts)
+
+
+class _Joined:
+    """Several sources on one grid, read as the channels of one picture."""
+
+    def __init__(self, sources: Sequence[ImageSource]) -> None:
+        first = sources[0]
+        for other in sources[1:]:
+            if other.shape != first.shape:
+                raise SizeMismatch(
+                    f"{other.path.name} has {tuple(other.shape)} voxels and {first.path.name} "
+                    f"{tuple(first.shape)} (z, y, x).",
+                    "Join only images that lie on one grid.",
+                )
+        self._sources = sources
+        self.shape = first.shape
+        # Coarse levels are of use only where all sources have the same ones.
+        shared = all(
+            [v.shape for v in s.levels] == [v.shape for v in first.levels] for s in sources
+        )
+        self.levels = first.levels if shared else first.levels[:1]
+
+    def read(self, z: int = 0, rect: Rect | None = None, level: int = 0) -> NDArray[Any]:
+        parts = [source.read(z, rect, level) for source in self._sources]
+        return np.concatenate(parts, axis=2)
+
+
+def predict(job: Predict, context: JobContext, models: Models) -> None:
+    """Answer a `Predict` job: a `TilePredicted` for each piece, then `PredictionDone`.
+
+    The predictor halves its tiles where memory runs out. Where even small ones do not fit beside
+    a training on the same card, the processor does the whole job, and all tiles come again.
+    """
+    from segcore.infer.device import is_out_of_memory
+
+    try:
+        _predict(job, context, models, None)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or not models.unload():
+            raise
+        _predict(job, context, models, "cpu")
+
+
+def _predict(job: Predict, context: JobContext, models: Models, device: str | None) -> None:
+    from segcore import images
+    from segcore.infer import map_classes
+
+    began = time.monotonic()
+    predictor, digest = models.get(Path(job.model_path), device)
+    mapping = map_classes(
+        predictor.model.spec.classes, ClassSet.from_rows(list(job.class_rows), "the project")
+    )
+    with ExitStack() as opened:
+        context.check()
+        sources = [opened.enter_context(images.open(path)) for path in job.image_paths]
+        image: Any = sources[0] if len(sources) == 1 else _Joined(sources)
+        grid = image.shape
+        rect = Rect(0, 0, grid.y, grid.x) if job.rect is None else job.rect
+        rect = rect.intersect(Rect(0, 0, grid.y, grid.x))
+        order = list(_nearest_first(job.slices, grid.z, job.near[0]))
+        for done, z in enumerate(order):
+            covered = 0
+
+            def tile_done(
+                where: Rect,
+                classes: NDArray[np.uint16],
+                confidence: NDArray[np.uint8],
+                margin: NDArray[np.uint8],
+                z: int = z,
+                done: int = done,
+            ) -> None:
+                nonlocal covered
+                ids = mapping.table[classes]
+                context.send(
+                    TilePredicted(context.number, context.key, where, z, ids, confidence, margin)
+                )
+                covered += where.area
+                context.progress((done + covered / max(1, rect.area)) / len(order))
+
+            predictor.predict(
+                image,
+                z=z,
+                rect=rect,
+                near=(job.near[1], job.near[2]),
+                on_tile=tile_done,
+                cancel=context.cancelled,
+                mirror=bool(job.model_options.get("mirror", False)),
+            )
+    context.check()
+    spec = predictor.model.spec
+    context.send(
+        PredictionDone(
+            context.number,
+            context.key,
+            spec.name or Path(job.model_path).name,
+            digest,
+            time.monotonic() - began,
+            mapping.unmapped,
+        )
+    )
+
+
+def _nearest_first(slices: Sequence[int] | None, count: int, near: int) -> Iterator[int]:
+    wanted = range(count) if slices is None else [z for z in slices if 0 <= z < count]
+    yield from sorted(wanted, key=lambda z: (abs(z - near), z))
+
+
+def describe(job: Describe, context: JobContext) -> None:
+    """Answer a `Describe` job with the model's spec; loads no weights."""
+    from segcore.models import ModelSpec
+
+    spec = ModelSpec.read(Path(job.model_path))
+    context.send(ModelDescribed(context.number, context.key, spec.to_json()))
+
+
+def main() -> None:
+    channel = connect_from_stdin("core")
+    worker = Worker("core", channel)
+    from segcore.infer import choose_device
+
+    models = Models()
+
+    def warm(job: Warm, context: JobContext) -> None:
+        models.get(Path(job.model_path))
+
+    def unload(job: Unload, context: JobContext) -> None:
+        models.unload()
+
+    worker.run(
+        {
+            Predict: lambda job, context: predict(job, context, models),
+            Describe: describe,
+            Warm: warm,
+            Unload: unload,
+        },
+        choose_device().name,
+    )
+
+
+if __name__ == "__main__":
+    main()
