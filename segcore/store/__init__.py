@@ -3,10 +3,11 @@
 `Project` is the door. It needs no screen and no torch; a notebook can use it.
 """
 
+from segcore.store.creation import SUFFIX
 from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble
 from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
-from segcore.store.project import SUFFIX, Project
+from segcore.store.project import Project
 from segcore.store.records import InstanceRow, NewItem, PredictionLayer
 from segcore.store.scribe import Scribe, Ticket
 from segcore.store.sources import SourceRef

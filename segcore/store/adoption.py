@@ -60,23 +60,28 @@ def adopt(content: Content, layer: PredictionLayer, state: str) -> Patch:
             before, after = label.handle(plane, index), source.handle(plane, index)
             if before != after:
                 changes.append(TileChange(label.layer, plane, index, before, after))
-    fields = list(_instance_changes(content, layer.instances))
+    fields = list(instance_changes(content, layer.instances))
     fields.append(FieldChange("item", content.item, ADOPTED, None, layer.id))
     if state == "new":
         fields.append(FieldChange("item", content.item, "state", "new", "predicted"))
-    gained, lost = source.counts(), label.counts()
     return Patch(
         tuple(changes),
         tuple(fields),
         f"Prediction of {layer.model}",
         "predict",
-        {
-            c: (gained.get(c, 0), lost.get(c, 0))
-            for c in sorted(gained.keys() | lost.keys())
-            if gained.get(c, 0) != lost.get(c, 0)
-        },
+        pixels_changed(label, source),
         (0, label.shape.z - 1, label.extent),
     )
+
+
+def pixels_changed(before: Labels, after: Labels) -> dict[int, tuple[int, int]]:
+    """Pixels of each class after and before, where the numbers differ."""
+    gained, lost = after.counts(), before.counts()
+    return {
+        c: (gained.get(c, 0), lost.get(c, 0))
+        for c in sorted(gained.keys() | lost.keys())
+        if gained.get(c, 0) != lost.get(c, 0)
+    }
 
 
 def _recut(label: Labels, source: Labels) -> Labels:
@@ -85,7 +90,8 @@ def _recut(label: Labels, source: Labels) -> Labels:
     return Labels.from_array(classes, cache=label.cache, layer=source.layer, **planes)
 
 
-def _instance_changes(content: Content, rows: tuple[InstanceRow, ...]) -> Iterator[FieldChange]:
+def instance_changes(content: Content, rows: tuple[InstanceRow, ...]) -> Iterator[FieldChange]:
+    """The rows of the label's objects become `rows`."""
     fresh = {row.id: row.to_json() for row in rows}
     for number in sorted(content.instances.keys() | fresh.keys()):
         present = content.instances.get(number)

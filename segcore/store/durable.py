@@ -10,7 +10,8 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Durable:
         self._epoch = epoch
         self._extras = extras
         self._changed = threading.Condition()
+        self._committing = threading.RLock()
         self._queue: deque[Entry] = deque()
         self._encoded: dict[Handle, tuple[bytes, int]] = {}
         self._closing = False
@@ -91,7 +93,7 @@ class Durable:
         MaskwrightError : it could not be written, and nothing of it was.
         """
         try:
-            with self.database.transaction() as connection:
+            with self._committing, self.database.transaction() as connection:
                 self._require_epoch(connection)
                 events.write(connection, entry)
         except (sqlite3.Error, OSError) as error:
@@ -112,12 +114,15 @@ class Durable:
             self._changed.wait_for(lambda: not self._queue or self.trouble is not None, timeout)
             return not self._queue
 
-    def move_to(self, database: Database, epoch: str) -> None:
-        """Write to another copy of the project from now on."""
-        with self._changed:
-            self.database = database
-            self._epoch = epoch
-        self.retry()
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No commit happens while the block runs."""
+        with self._committing:
+            yield
+
+    def move_to(self, database: Database) -> None:
+        """Write to another copy of the project from now on; call it while held."""
+        self.database = database
 
     def stop(self) -> None:
         """End the thread; what is still in the queue is not written."""
@@ -170,7 +175,7 @@ class Durable:
         return batch
 
     def _commit(self, batch: list[Entry]) -> None:
-        with self.database.transaction() as connection:
+        with self._committing, self.database.transaction() as connection:
             self._require_epoch(connection)
             connection.executemany(
                 "INSERT INTO blob VALUES (?, ?, ?)",

@@ -13,7 +13,18 @@ from segcore.store.blobs import PLANE_NUMBERS
 from segcore.store.records import ITEM_COLUMNS, dumps
 
 Kind: TypeAlias = Literal[
-    "do", "undo", "redo", "adopt", "import", "predict", "state", "class", "add", "compact"
+    "do",
+    "undo",
+    "redo",
+    "adopt",
+    "import",
+    "predict",
+    "state",
+    "item",
+    "class",
+    "add",
+    "move",
+    "compact",
 ]
 LABEL_STEPS = frozenset({"do", "adopt", "import", "state"})
 """Kinds whose events on a label are steps that undo of the item takes back."""
@@ -171,25 +182,26 @@ def field_statement(table: str, key: str, name: str, value: Any) -> tuple[str, t
     raise ValueError(f"no table {table} in a patch")
 
 
+_CLASS_COLUMNS = (
+    "id",
+    "uuid",
+    "position",
+    "name",
+    "value",
+    "colour",
+    "thing",
+    "ignore",
+    "code",
+    "file_colours",
+    "retired",
+)
+_SET_CLASS = (
+    f"INSERT INTO class ({', '.join(_CLASS_COLUMNS)})"
+    f" VALUES ({', '.join('?' * len(_CLASS_COLUMNS))}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _CLASS_COLUMNS[1:])
+)
+
+
 def _class_statement(row: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    return (
-        "INSERT INTO class (id, uuid, position, name, value, colour, thing, ignore, code,"
-        " file_colours, retired) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET uuid = excluded.uuid, position = excluded.position,"
-        " name = excluded.name, value = excluded.value, colour = excluded.colour,"
-        " thing = excluded.thing, ignore = excluded.ignore, code = excluded.code,"
-        " file_colours = excluded.file_colours, retired = excluded.retired",
-        (
-            row["id"],
-            row["uuid"],
-            row["position"],
-            row["name"],
-            row["value"],
-            row["colour"],
-            int(row["thing"]),
-            int(row["ignore"]),
-            row["code"],
-            dumps(list(row["file_colours"])),
-            int(row["retired"]),
-        ),
-    )
+    values = row | {"file_colours": dumps(list(row["file_colours"]))}
+    return _SET_CLASS, tuple(values[column] for column in _CLASS_COLUMNS)

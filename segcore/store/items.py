@@ -105,8 +105,8 @@ class Item:
         """Its image files."""
         project = self._project
         return tuple(
-            SourceRef(*row, project.path)
-            for row in project.database.rows(
+            SourceRef(path, size, mtime_ns, digest, project.path)
+            for path, size, mtime_ns, digest in project.database.rows(
                 "SELECT path, size, mtime_ns, digest FROM source_file WHERE item = ?"
                 " ORDER BY position",
                 (self.id,),
@@ -143,13 +143,13 @@ class Item:
     @property
     def predictions(self) -> dict[str, PredictionLayer]:
         """The latest answer of each model, by the model's name, oldest first."""
+        from segcore.store import intake
+
         content = self._content
         slots = [slot for slot in content.pointers if slot.startswith(PREDICTION)]
         slots.sort(key=lambda slot: content.rows[content.pointers[slot]].number)
         return {
-            slot.removeprefix(PREDICTION): self._project.prediction_layer(
-                content, content.pointers[slot]
-            )
+            slot.removeprefix(PREDICTION): intake.prediction_layer(content, content.pointers[slot])
             for slot in slots
         }
 

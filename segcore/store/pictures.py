@@ -70,7 +70,10 @@ class Stacked(ImageSource):
         )
         super().__init__(first.path, first.family, info)
 
-    def _region(self, z: int, rect: Rect, level: int) -> NDArray[Any]:
+    def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
+        return self._read(z, rect, level)[..., list(channels)]
+
+    def _read(self, z: int, rect: Rect, level: int) -> NDArray[Any]:
         self._check_open()
         return np.concatenate(
             [part.read(z, rect, level).astype(self.dtype, copy=False) for part in self._parts],
@@ -79,7 +82,7 @@ class Stacked(ImageSource):
 
     def _decode(self, z: int, level: int) -> NDArray[Any]:
         grid = self.levels[level].shape
-        return self._region(z, Rect(0, 0, grid.y, grid.x), level)
+        return self._read(z, Rect(0, 0, grid.y, grid.x), level)
 
     def close(self) -> None:
         """Close all parts."""

@@ -3,54 +3,33 @@
 from __future__ import annotations
 
 import atexit
-import sqlite3
 import threading
-import time
-import unicodedata
-import uuid
 import weakref
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, MaskwrightError, NotAProject
 from segcore.labels import FieldChange, Labels, Patch
-from segcore.store import adoption, contents, layers, migrations, places, sources, writer
+from segcore.store import adding, adoption, creation, groups, intake, migrations, places, writer
 from segcore.store.classes import class_changes, read_classes, with_changed_rows
 from segcore.store.contents import Contents
-from segcore.store.database import DATABASE, Database, make_durable, open_connection
-from segcore.store.events import Applied, Entry
+from segcore.store.database import DATABASE, Database, open_connection
+from segcore.store.events import Applied, Kind
 from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
 from segcore.store.keeper import Keeper
 from segcore.store.origins import Origins
-from segcore.store.records import (
-    ADOPTED,
-    LABEL,
-    PREDICTION,
-    Content,
-    InstanceRow,
-    ItemRow,
-    LayerRow,
-    NewItem,
-    PredictionLayer,
-    Role,
-    dumps,
-)
+from segcore.store.records import NewItem, PredictionLayer, Role
 from segcore.store.scores import Scores
-from segcore.store.scribe import Scribe, state_change
+from segcore.store.scribe import Scribe
 
 if TYPE_CHECKING:
     from segcore.edits import Edit
-
-SUFFIX = ".maskwright"
-"""Ending of a project folder's name."""
 
 
 class Project:
@@ -67,33 +46,23 @@ class Project:
     def __init__(self, path: Path, *, write: bool, person: str | None) -> None:
         self.path = path.absolute()
         self.person = places.this_person() if person is None else person
-        file = self.path / DATABASE
-        _require_project(self.path, file)
-        shared = places.is_network_share(self.path)
-        self.database = Database(file, write=write, exclusive=shared and write)
+        creation.require_project(self.path)
         self._epoch = ""
-        self._writer: writer.Writer | None = None
-        if write:
-            self._become_writer()
-        else:
-            self._writer = writer.read(self.database)
+        self.database = self._open_database(write)
         self._last_version = self.database.data_version()
+        self._last_seq = self._max("event", "seq")
+        self._last_layer = self._max("layer", "number")
+        self._lock = threading.Lock()
         self.classes: ClassSet = read_classes(self.database)
         self.items = Items(self, self.database)
         self.contents = Contents(self.database, self.items)
         self.scores = Scores(self)
-        found = self.database.row("SELECT max(number) FROM layer")
-        self._last_layer = (found[0] or 0) if found is not None else 0
-        self._last_seq = self._max_seq()
-        self._lock = threading.Lock()
         self.scribe = Scribe(self, self._epoch)
         self.origins = Origins(self)
         self._closed = False
         self._keeper: Keeper | None = None
-        if self.scribe.durable is not None:
-            self._keeper = Keeper(
-                self.database, self.scribe.durable, self._epoch, self._save_derived
-            )
+        if not self.read_only:
+            self._keeper = self._start_keeper()
             _open_projects.add(self)
 
     # -- opening and closing ------------------------------------------------------------------
@@ -107,32 +76,8 @@ class Project:
         MaskwrightError : the name has another ending, the folder exists, or cannot be made.
         """
         folder = Path(path)
-        if folder.suffix != SUFFIX:
-            raise MaskwrightError(
-                f"{folder.name} is no name for a project.",
-                f"Let it end in {SUFFIX}: {folder.name}{SUFFIX}",
-            )
-        try:
-            folder.mkdir(parents=True)
-            for part in ("models", "runs", "backup", "cache"):
-                (folder / part).mkdir()
-        except FileExistsError:
-            raise MaskwrightError(
-                f"{folder.name} exists already.", "Open it, or choose another name."
-            ) from None
-        except OSError as error:
-            raise MaskwrightError(
-                f"{folder} cannot be made: {error.strerror or error}.", "Choose another folder."
-            ) from error
-        with closing(open_connection(folder / DATABASE, "rwc")) as connection:
-            make_durable(connection)
-            migrations.migrate(connection, folder, folder / "backup")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(
-                "INSERT INTO meta VALUES (?, ?)",
-                [("uuid", str(uuid.uuid4())), ("created", str(time.time()))],
-            )
-            connection.execute("COMMIT")
+        creation.make_folder(folder)
+        creation.make_database(folder)
         project = cls(folder, write=True, person=person)
         project.set_classes(classes)
         project.scribe.flush()
@@ -147,6 +92,30 @@ class Project:
         NotAProject : the folder is no project, or was written by a newer program.
         """
         return cls(Path(path), write=write, person=person)
+
+    def _open_database(self, write: bool) -> Database:
+        file = self.path / DATABASE
+        if not write:
+            return Database(file, write=False)
+        try:
+            with closing(open_connection(file, "rw")) as connection:
+                migrations.migrate(connection, self.path, self.path / "backup")
+            exclusive = places.is_network_share(self.path)
+            database = Database(file, write=True, exclusive=exclusive)
+        except NotAProject as error:
+            if "readonly" not in error.message:
+                raise
+            return Database(file, write=False)
+        present, ours = writer.acquire(database, self.person)
+        if ours:
+            self._epoch = present.epoch
+            return database
+        database.close()
+        return Database(file, write=False)
+
+    def _start_keeper(self) -> Keeper:
+        assert self.scribe.durable is not None
+        return Keeper(self.database, self.scribe.durable, self._epoch, self._save_derived)
 
     def close(self, *, discard: bool = False) -> None:
         """Make everything durable and let go of the folder.
@@ -186,17 +155,35 @@ class Project:
     ) -> None:
         self.close()
 
-    def _become_writer(self) -> None:
-        with closing(open_connection(self.database.file, "rw")) as connection:
-            if not self.database.exclusive:
-                migrations.migrate(connection, self.path, self.path / "backup")
-        row, ours = writer.acquire(self.database, self.person)
-        self._writer = row
-        if ours:
-            self._epoch = row.epoch
-        else:
-            self.database.close()
-            self.database = Database(self.path / DATABASE, write=False)
+    def save_elsewhere(self, path: Path | str) -> None:
+        """Go on in a copy of the project in another place, with what could not be written here.
+
+        The old folder stays as it was at the last commit.
+
+        Raises
+        ------
+        MaskwrightError : the copy cannot be made; nothing has changed then.
+        """
+        from segcore.store.moving import copy_project
+
+        durable = self.scribe.durable
+        if durable is None or self._keeper is None:
+            raise self.scribe.read_only()
+        folder = Path(path).absolute()
+        with durable.held():
+            copy_project(self.path, folder)
+            self._keeper.stop()
+            old, self.database = self.database, Database(folder / DATABASE, write=True)
+            self.contents.database = self.database
+            self.path = folder
+            durable.move_to(self.database)
+            self._keeper = self._start_keeper()
+        durable.retry()
+        try:
+            writer.release(old, self._epoch)
+        except Exception as error:  # a full disk; the row is stale once this process has ended
+            creation.log.info("the old folder could not be released: %s", error)
+        old.close()
 
     def _save_derived(self) -> None:
         statements = self.scores.take_dirty()
@@ -210,7 +197,7 @@ class Project:
     @property
     def name(self) -> str:
         """The folder's name without its ending."""
-        return self.path.name.removesuffix(SUFFIX)
+        return self.path.name.removesuffix(creation.SUFFIX)
 
     @property
     def read_only(self) -> bool:
@@ -218,7 +205,7 @@ class Project:
 
     @property
     def writer(self) -> str:
-        """Who has it open for writing, as a part of a sentence."""
+        """Who has it open for writing, as a sentence without its full stop."""
         if not self.read_only:
             return "this program has it open"
         row = writer.read(self.database)
@@ -243,9 +230,15 @@ class Project:
         found = self.database.row("SELECT value FROM meta WHERE key = 'uuid'")
         return "" if found is None else str(found[0])
 
-    def _max_seq(self) -> int:
-        found = self.database.row("SELECT max(seq) FROM event")
-        return (found[0] or 0) if found is not None else 0
+    def _max(self, table: str, column: str) -> int:
+        found = self.database.row(f"SELECT max({column}) FROM {table}")
+        return 0 if found is None else found[0] or 0
+
+    def next_layer(self) -> int:
+        """A number for a new layer (for the store)."""
+        with self._lock:
+            self._last_layer += 1
+            return self._last_layer
 
     def poll(self) -> frozenset[str]:
         """See what another process has committed; gives the ids of the items that changed.
@@ -259,104 +252,26 @@ class Project:
         rows = self.database.rows(
             "SELECT DISTINCT item FROM event WHERE seq > ? AND item IS NOT NULL", (self._last_seq,)
         )
-        self._last_seq = self._max_seq()
+        self._last_seq = self._max("event", "seq")
         self.classes = read_classes(self.database)
+        self.origins.read()
         changed = {row[0] for row in rows} | self.items.read(self.database)
         self.contents.forget(changed | {""})
         self.scores.forget(changed)
         return frozenset(changed)
 
-    # -- items --------------------------------------------------------------------------------
+    # -- items and steps ----------------------------------------------------------------------
 
     def add_items(self, new: Sequence[NewItem]) -> list[Item]:
         """Add items, all or none; durable when it returns."""
-
-        def work() -> list[Item]:
-            taken: set[str] = set()
-            rows: list[ItemRow] = []
-            statements: list[tuple[str, Sequence[Any]]] = []
-            first = len(self.items) + 1
-            first_layer = self._last_layer + 1
-            for offset, wanted in enumerate(new):
-                name = self.items.free_name(unicodedata.normalize("NFC", wanted.name), taken)
-                taken.add(name)
-                row = ItemRow(
-                    first + offset,
-                    str(uuid.uuid4()),
-                    name,
-                    "new",
-                    wanted.group,
-                    wanted.split,
-                    wanted.shape,
-                )
-                rows.append(row)
-                statements += self._item_statements(row, wanted, first_layer + offset)
-            event = Patch((), (), f"Add {len(rows)} items", "add", person=self.person)
-            event = replace(event, time=time.time())
-            self.scribe.write_now(
-                Entry(
-                    event,
-                    seq=self.scribe.next_seq(),
-                    id=event.id,
-                    kind="add",
-                    statements=tuple(statements),
-                )
-            )
-            self._last_layer += len(rows)
-            self.items.add(rows)
-            self.scribe.announce(Applied(None, event, None, None, "add", True, event.id))
-            return [Item(self, row.id) for row in rows]
-
-        return self.scribe.call(work) if new else []
-
-    def _item_statements(
-        self, row: ItemRow, wanted: NewItem, layer_number: int
-    ) -> list[tuple[str, Sequence[Any]]]:
-        affine = None
-        if wanted.affine is not None:
-            affine = dumps(np.asarray(wanted.affine, np.float64).tolist())
-        spacing = None if wanted.spacing is None else dumps(list(wanted.spacing))
-        label = Labels.empty(wanted.shape, cache=self.contents.cache)
-        made: list[tuple[str, Sequence[Any]]] = [
-            (
-                "INSERT INTO item (number, uuid, name, grp, split, z, y, x, spacing, affine)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (row.number, row.id, row.name, row.group, row.split, *row.shape, spacing, affine),
-            ),
-            contents.layer_statement(
-                LayerRow(
-                    layer_number,
-                    label.layer,
-                    row.id,
-                    "label",
-                    "",
-                    label.tile,
-                    0,
-                    "",
-                    False,
-                    (),
-                    time.time(),
-                )
-            ),
-            ("INSERT INTO pointer VALUES (?, ?, ?)", (row.id, LABEL, label.layer)),
-        ]
-        for position, file in enumerate(wanted.sources):
-            measured = sources.measure(Path(file)) or (0, 0)
-            made.append(
-                (
-                    "INSERT INTO source_file (item, position, path, size, mtime_ns)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    (row.id, position, sources.relative(self.path, file), *measured),
-                )
-            )
-        return made
-
-    # -- steps --------------------------------------------------------------------------------
+        return adding.add_items(self, new)
 
     def apply(self, item: Item | str, edit: Edit, *, group: str | None = None) -> Patch:
-        """Do an edit and wait until it is applied; the Patch is empty if it changed nothing."""
-        ticket = self.scribe.submit(_id(item), edit, group=group)
-        applied = ticket.applied.result()
+        """Do an edit and wait until it is applied; the Patch is empty if it changed nothing.
+
+        Durable some milliseconds later; `scribe.flush` and `close` wait for that.
+        """
+        applied = self.scribe.submit(_id(item), edit, group=group).applied.result()
         assert applied is not None
         return applied.patch
 
@@ -364,10 +279,10 @@ class Project:
         """Accept an item; with `fill`, what is unlabelled becomes that class in the same step."""
         from segcore.edits import FillUnlabelled, SetState
 
-        item_id = _id(item)
-        change = state_change(item_id, self.items.row(item_id).state, "accepted")
         if fill is None:
-            return self.apply(item_id, SetState(state="accepted"))
+            return self.apply(item, SetState(state="accepted"))
+        # The store writes in what the state was when the step's turn came.
+        change = FieldChange("item", "", "state", None, "accepted")
         edit = FillUnlabelled(
             class_id=fill,
             origin=self.source("person"),
@@ -375,7 +290,7 @@ class Project:
             tool="state",
             fields=(change,),
         )
-        return self.apply(item_id, edit)
+        return self.apply(item, edit)
 
     def reject(self, item: Item | str) -> Patch:
         """Reject an item: it is in no training and no export."""
@@ -384,74 +299,26 @@ class Project:
         return self.apply(item, SetState(state="rejected"))
 
     def set_field(self, item: Item | str, field: str, value: Any) -> Patch:
-        """Give an item another name, group, split or note, undoable in the project's log."""
+        """Give an item another name, group, split or note; kept in the log with its old value."""
         item_id = _id(item)
 
         def work() -> Patch:
-            found = self.database.row(
-                f"SELECT {_COLUMN_OF[field]} FROM item WHERE uuid = ?", (item_id,)
-            )
-            assert found is not None
-            change = FieldChange("item", item_id, field, found[0], value)
+            change = FieldChange("item", item_id, field, None, value)
             patch = Patch((), (change,), f"Set {field}", "item")
-            return self.scribe.take_step(item_id, patch, "do").patch
+            return self.scribe.take_step(item_id, patch, "item").patch
 
         return self.scribe.call(work)
 
     def undo_group(self, group: str) -> list[Applied]:
-        """Take back a step that was done to many items.
+        """Take back a step that was done to many items; gives what was undone.
 
-        An item where something later was built on the step keeps it; the others are undone.
-        Gives what was applied, one for each item that was undone.
+        An item where something later was built on the step keeps it.
         """
-
-        def work() -> list[Applied]:
-            done = []
-            for item_id in sorted(self.scribe.items_of_group(group)):
-                history = self.contents.history(item_id)
-                mine = [step for step in history.done if step.patch.group == group]
-                for step in reversed(mine):
-                    if step is history.done[-1] or self.still_stands(item_id, step):
-                        done.append(self.scribe.turn(item_id, [("undo", step)]))
-            return done
-
-        return self.scribe.call(work)
+        return groups.undo_group(self, group)
 
     def redo_group(self, group: str) -> list[Applied]:
         """Bring back a group of steps on the items where nothing was done since."""
-
-        def work() -> list[Applied]:
-            done = []
-            for item_id in sorted(self.scribe.items_of_group(group)):
-                history = self.contents.history(item_id)
-                if history.undone and history.undone[-1].patch.group == group:
-                    step = history.undone[-1]
-                    done.append(self.scribe.turn(item_id, [("redo", step)]))
-            return done
-
-        return self.scribe.call(work)
-
-    def still_stands(self, item_id: str, step: Any) -> bool:
-        """Whether everything that a step changed is still as the step left it."""
-        self.contents.load_changes(step)
-        content = self.contents.get(item_id)
-        row = self.items.row(item_id)
-        for change in step.patch.changes:
-            content = self.contents.with_layer_of(content, change.layer)
-            if content.layers[change.layer].handle(change.plane, change.at) != change.after:
-                return False
-        for change in step.patch.fields:
-            if change.table == "item" and contents.is_pointer(change.field):
-                present: Any = content.pointers.get(change.field)
-            elif change.table == "item":
-                present = getattr(row, change.field, change.after)
-            else:
-                number = int(change.key.split("/")[1])
-                found = content.instances.get(number)
-                present = None if found is None else found.to_json()
-            if present != change.after:
-                return False
-        return True
+        return groups.redo_group(self, group)
 
     # -- classes ------------------------------------------------------------------------------
 
@@ -471,7 +338,7 @@ class Project:
         return self.scribe.call(work)
 
     def follow_classes(self, rows: list[dict[str, Any]]) -> None:
-        """A step has changed these classes (called by the scribe)."""
+        """A step has changed these classes (for the scribe)."""
         self.classes = with_changed_rows(self.classes, rows)
 
     def history(self) -> list[HistoryRow]:
@@ -479,25 +346,23 @@ class Project:
         return self.scribe.history(None)
 
     def undo(self) -> Applied | None:
-        """Take back the last step of the project itself."""
-        return self._turn_project("undo")
+        """Take back the last step of the project itself, such as a change of its classes."""
+        return self._turn("undo")
 
     def redo(self) -> Applied | None:
         """Bring back the last step of the project itself that was undone."""
-        return self._turn_project("redo")
+        return self._turn("redo")
 
-    def _turn_project(self, kind: Any) -> Applied | None:
+    def _turn(self, kind: Kind) -> Applied | None:
         def work() -> Applied | None:
             history = self.contents.history(None)
-            steps = history.done if kind == "undo" else history.undone
-            # The first step of all gave the project its classes.
-            if not steps or (kind == "undo" and len(steps) == 1):
-                return None
-            return self.scribe.turn(None, [(kind, steps[-1])])
+            # The first step of all gave the project its classes; it stays.
+            steps = history.done[1:] if kind == "undo" else history.undone
+            return self.scribe.turn(None, [(kind, steps[-1])]) if steps else None
 
         return self.scribe.call(work)
 
-    # -- origins ------------------------------------------------------------------------------
+    # -- origins and instances ----------------------------------------------------------------
 
     def source(self, kind: str, model_digest: str = "", person: str = "") -> int:
         """The id of an origin for plane ``origin``; made if it is new. Never waits.
@@ -519,11 +384,6 @@ class Project:
         return self.contents.reserve_instances(_id(item), count)
 
     # -- layers -------------------------------------------------------------------------------
-
-    def _next_layer(self) -> int:
-        with self._lock:
-            self._last_layer += 1
-            return self._last_layer
 
     def import_layer(
         self,
@@ -553,37 +413,14 @@ class Project:
         SizeMismatch : the array does not lie on the item's grid.
         UnknownValue : it has an id that no class has.
         """
-        item_id = _id(item)
+        planes = _planes(classes, instance=instances)
         if role == "prediction":
-            return self.store_prediction(
-                item_id, model or "imported", model_digest, classes, instances=instances
+            return intake.store_prediction(
+                self, _id(item), model or "imported", model_digest, planes, False
             ).labels
         if origin is None:
             origin = self.source("imported")
-        made = self._make_layer(item_id, role, classes, instances, origin if role == "label" else 0)
-
-        def work() -> Labels:
-            content = self.contents.get(item_id)
-            old = content.pointers.get(role)
-            fields = [FieldChange("item", item_id, role, old, made.row.id)]
-            if role == LABEL:
-                fields += _instance_exchange(content, made.instances)
-                state = self.items.row(item_id).state
-                if state != "corrected":
-                    fields.append(state_change(item_id, state, "corrected"))
-            patch = Patch(
-                made.changes,
-                tuple(fields),
-                f"Import {role}",
-                "import",
-                _pixels(content.labels, made.labels) if role == LABEL else {},
-                made.whole,
-                group=group,
-            )
-            self._take_layer(content, made, patch, "import")
-            return made.labels
-
-        return self.scribe.call(work)
+        return intake.import_layer(self, _id(item), role, planes, origin, group)
 
     def store_prediction(
         self,
@@ -604,90 +441,8 @@ class Project:
         confidence, margin : uint8 of the same shape.
         partial : the model did not get through the whole item.
         """
-        item_id = _id(item)
-        origin = self.source("model", model_digest)
-        planes = {"confidence": confidence, "margin": margin}
-        made = self._make_layer(
-            item_id,
-            "prediction",
-            classes,
-            instances,
-            origin,
-            model=model_name,
-            model_digest=model_digest,
-            partial=partial,
-            **{name: plane for name, plane in planes.items() if plane is not None},
-        )
-
-        def work() -> PredictionLayer:
-            content = self.contents.get(item_id)
-            slot = PREDICTION + model_name
-            change = FieldChange("item", item_id, slot, content.pointers.get(slot), made.row.id)
-            patch = Patch(
-                made.changes, (change,), f"Predict with {model_name}", "predict", {}, made.whole
-            )
-            self._take_layer(content, made, patch, "predict")
-            return self.prediction_layer(self.contents.get(item_id), made.row.id)
-
-        return self.scribe.call(work)
-
-    def _make_layer(
-        self,
-        item_id: str,
-        role: Role,
-        classes: NDArray[Any],
-        instances: NDArray[Any] | None,
-        origin: int,
-        *,
-        model: str = "",
-        model_digest: str = "",
-        partial: bool = False,
-        **planes: NDArray[Any],
-    ) -> layers.NewLayer:
-        row = self.items.row(item_id)
-        if instances is not None:
-            planes["instance"] = instances
-        planes["class"] = classes
-        volumes = {
-            name: layers.require_fits(row.name, row.shape, plane) for name, plane in planes.items()
-        }
-        layers.require_known(row.name, self.classes, volumes["class"])
-        count = 0 if instances is None else int(instances.max(initial=0))
-        return layers.make(
-            self.contents.cache,
-            number=self._next_layer(),
-            item=item_id,
-            role=role,
-            planes=volumes,
-            origin=origin,
-            first_instance=self.new_instance(item_id, count) if count else 1,
-            model=model,
-            model_digest=model_digest,
-            partial=partial,
-        )
-
-    def _take_layer(self, content: Content, made: layers.NewLayer, patch: Patch, kind: Any) -> None:
-        with self.contents.holding(content.item):
-            self.scribe.take_step(
-                content.item,
-                patch,
-                kind,
-                statements=[contents.layer_statement(made.row)],
-                content=content.with_layer(made.row, made.empty),
-            )
-
-    def prediction_layer(self, content: Content, layer: str) -> PredictionLayer:
-        """A prediction of an item by the layer's id."""
-        row = content.rows[layer]
-        return PredictionLayer(
-            row.id,
-            row.name,
-            row.model_digest,
-            content.layers[layer],
-            row.partial,
-            content.pointers.get(ADOPTED) == row.id,
-            tuple(InstanceRow.from_json(r["id"], r) for r in row.instances),
-        )
+        planes = _planes(classes, confidence=confidence, margin=margin, instance=instances)
+        return intake.store_prediction(self, _id(item), model_name, model_digest, planes, partial)
 
     def adopt(
         self, item: Item | str, layer: PredictionLayer, *, group: str | None = None
@@ -697,18 +452,7 @@ class Project:
         Only a complete prediction is adopted, only where the item has no step except adoptions
         (undone ones included) and no pixel that a person or an import set.
         """
-        item_id = _id(item)
-
-        def work() -> Patch | None:
-            with self.contents.holding(item_id) as content:
-                history = self.contents.history(item_id)
-                if not adoption.may_adopt(content, history, self.person_origins(), layer):
-                    return None
-                patch = adoption.adopt(content, layer, self.items.row(item_id).state)
-                patch = replace(patch, group=group)
-                return self.scribe.take_step(item_id, patch, "adopt").patch
-
-        return self.scribe.call(work)
+        return intake.adopt(self, _id(item), layer, group)
 
     def take(
         self, item: Item | str, layer: PredictionLayer, where: adoption.Where = "all"
@@ -723,7 +467,6 @@ class Project:
         return adoption.take(layer, _id(item), origin, self.person_origins(), where)
 
 
-_COLUMN_OF = {"name": "name", "group": "grp", "split": "split", "note": "note"}
 _open_projects: weakref.WeakSet[Project] = weakref.WeakSet()
 
 
@@ -741,38 +484,6 @@ def _id(item: Item | str) -> str:
     return item if isinstance(item, str) else item.id
 
 
-def _require_project(path: Path, file: Path) -> None:
-    if not file.is_file():
-        raise NotAProject(
-            f"{path.name} is not a Maskwright project: it has no {DATABASE}.",
-            "Open a folder that Maskwright made, or make one with `maskwright new`.",
-        )
-    try:
-        with closing(open_connection(file, "ro")) as connection:
-            migrations.require_known(connection, path)
-    except sqlite3.OperationalError as error:
-        raise NotAProject(
-            f"{path.name} cannot be opened: {error}.", "Check that the folder can be read."
-        ) from error
-
-
-def _pixels(before: Labels, after: Labels) -> dict[int, tuple[int, int]]:
-    gained, lost = after.counts(), before.counts()
-    return {
-        c: (gained.get(c, 0), lost.get(c, 0))
-        for c in sorted(gained.keys() | lost.keys())
-        if gained.get(c, 0) != lost.get(c, 0)
-    }
-
-
-def _instance_exchange(content: Content, rows: tuple[InstanceRow, ...]) -> list[FieldChange]:
-    """The rows of the label's objects become `rows`."""
-    gone = [
-        FieldChange("instance", f"{content.item}/{number}", "row", row.to_json(), None)
-        for number, row in content.instances.items()
-    ]
-    fresh = [
-        FieldChange("instance", f"{content.item}/{row.id}", "row", None, row.to_json())
-        for row in rows
-    ]
-    return gone + fresh
+def _planes(classes: NDArray[Any], **others: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
+    given = {name: plane for name, plane in others.items() if plane is not None}
+    return {"class": classes, **given}

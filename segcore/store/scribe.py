@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segcore.base import MaskwrightError, ReadOnly
-from segcore.labels import Patch
+from segcore.labels import FieldChange, Patch
 from segcore.store import durable
 from segcore.store.contents import is_pointer
 from segcore.store.events import LABEL_STEPS, Announcement, Applied, Entry, Kind
 from segcore.store.history import HistoryRow, Step
 from segcore.store.merge import merge
-from segcore.store.records import Content
+from segcore.store.records import ITEM_COLUMNS, Content
 
 if TYPE_CHECKING:
     from segcore.edits import Edit, ImageReader
@@ -402,27 +402,43 @@ class Scribe:
 
     def _complete(self, content: Content, patch: Patch, kind: Kind) -> Patch:
         """Write in what an edit cannot know: the item, what was before, who and when."""
-        row = self._project.items.row(content.item)
-        fields = []
-        for change in patch.fields:
-            if change.table == "item":
-                change = change._replace(key=change.key or content.item)
-                if change.field == "state":
-                    change = change._replace(before=row.state)
-                elif is_pointer(change.field):
-                    change = change._replace(before=content.pointers.get(change.field))
-            elif change.table == "instance" and "/" not in change.key:
-                change = change._replace(key=f"{content.item}/{change.key}")
-            if change.before != change.after:
-                fields.append(change)
+        fields = [self._complete_field(content, change) for change in patch.fields]
+        fields = [change for change in fields if change.before != change.after]
+        state = self._project.items.row(content.item).state
         if (
             kind == "do"
-            and row.state in ("new", "predicted", "accepted")
+            and state in ("new", "predicted", "accepted")
             and any(c.layer == content.labels.layer for c in patch.changes)
             and not any(f.table == "item" and f.field == "state" for f in fields)
         ):
-            fields.append(state_change(content.item, row.state, "corrected"))
+            fields.append(state_change(content.item, state, "corrected"))
         return replace(patch, fields=tuple(fields), person=self._project.person, time=time.time())
+
+    def _complete_field(self, content: Content, change: FieldChange) -> FieldChange:
+        if change.table == "instance":
+            key = change.key if "/" in change.key else f"{content.item}/{change.key}"
+            row = content.instances.get(int(key.split("/")[1]))
+            return change._replace(key=key, before=None if row is None else row.to_json())
+        if change.table != "item":
+            return change
+        return change._replace(
+            key=change.key or content.item, before=self._present(content, change.field)
+        )
+
+    def _present(self, content: Content, name: str) -> Any:
+        """What a field of an item is now."""
+        if is_pointer(name):
+            return content.pointers.get(name)
+        row = self._project.items.row(content.item)
+        if hasattr(row, name):
+            return getattr(row, name)
+        # Not kept in memory: nothing of it may still wait to be written.
+        assert self.durable is not None
+        self.durable.wait()
+        found = self._project.database.row(
+            f"SELECT {ITEM_COLUMNS[name]} FROM item WHERE uuid = ?", (content.item,)
+        )
+        return None if found is None else found[0]
 
     def _instance_counter(
         self, item_id: str, after: Content, patch: Patch
@@ -472,10 +488,8 @@ class _Reader:
         return self._source.read(z, rect)
 
 
-def state_change(item_id: str, before: str, after: str) -> Any:
+def state_change(item_id: str, before: str, after: str) -> FieldChange:
     """The field change that gives an item another state."""
-    from segcore.labels import FieldChange
-
     return FieldChange("item", item_id, "state", before, after)
 
 

@@ -11,11 +11,15 @@ import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from segcore.base import digest_file
 
 Status: TypeAlias = Literal["ok", "missing", "changed"]
+
+
+if TYPE_CHECKING:
+    from segcore.store.project import Project
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,16 @@ class SourceRef:
         if found is None:
             return "missing"
         return "ok" if found == (self.size, self.mtime_ns) else "changed"
+
+
+def all_sources(project: Project) -> list[SourceRef]:
+    """The files of all items."""
+    return [
+        SourceRef(path, size, mtime_ns, digest, project.path)
+        for path, size, mtime_ns, digest in project.database.rows(
+            "SELECT path, size, mtime_ns, digest FROM source_file ORDER BY item, position"
+        )
+    ]
 
 
 def measure(file: Path) -> tuple[int, int] | None:
