@@ -3,6 +3,7 @@
 `Project` is the door. It needs no screen and no torch; a notebook can use it.
 """
 
+from segcore.store.checking import CheckReport, check
 from segcore.store.creation import SUFFIX
 from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble
 from segcore.store.history import HistoryRow
@@ -15,6 +16,7 @@ from segcore.store.sources import SourceRef
 __all__ = [
     "SUFFIX",
     "Applied",
+    "CheckReport",
     "Committed",
     "HistoryRow",
     "InstanceRow",
@@ -28,4 +30,5 @@ __all__ = [
     "StoreRecovered",
     "StoreTrouble",
     "Ticket",
+    "check",
 ]
