@@ -243,7 +243,7 @@ class Frame(QObject):
         view, scene = self.view, self.scene
         if view is None or scene is None:
             return
-        rect = dirty.grown(margin(scene.line_width)).intersect(view.visible)
+        rect = dirty.grown(margin(scene.line_width, scene.steps)).intersect(view.visible)
         if rect.is_empty:
             return
         pixels = compose(scene, rect, self.tiles.sampler, self.strokes, resident_only=True)
