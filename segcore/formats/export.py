@@ -6,7 +6,6 @@ which image (by digest), as which classes, and how what is unlabelled is written
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -96,28 +95,29 @@ class Export:
     def _images(self, item: ExportItem, stem: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
         files = [file for path in item.images for file in _files_of(path)]
-        for number, path in enumerate(files):
-            try:
-                if self.options.images == "copy":
-                    # One file keeps the item's name, the files of a series their own.
-                    name = (
-                        f"images/{stem}{_ending(path)}"
-                        if len(files) == 1
-                        else f"images/{stem}/{number:05d}_{path.name}"
-                    )
-                    entries.append({"path": name, "sha256": self.target.copy(name, path)})
-                else:
-                    digest = digest_file(path)
-                    entries.append({"path": relative_to(path, self.out), "sha256": digest})
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                self.notes.append(
-                    f"{item.name}: the image {path.name} could not be read, "
-                    "so the manifest has no digest of it."
-                )
-                entries.append({"path": relative_to(path, self.out), "sha256": None})
+        for path in files:
+            # One file keeps the item's name, the files of a series their own.
+            alone = len(files) == 1
+            copy = f"images/{stem}{_ending(path)}" if alone else f"images/{stem}/{path.name}"
+            entries.append(self._image(item, path, copy))
         return entries
+
+    def _image(self, item: ExportItem, path: Path, copy: str) -> dict[str, Any]:
+        try:
+            if self.options.images == "reference":
+                return {"path": relative_to(path, self.out), "sha256": digest_file(path)}
+            source = path.open("rb")
+        except OSError:
+            self.notes.append(
+                f"{item.name}: the image {path.name} could not be read, "
+                "so it is not copied and the manifest has no digest of it."
+            )
+            return {"path": relative_to(path, self.out), "sha256": None}
+        with source:
+            name = copy
+            while name in self.target.files:  # files of one name out of several folders
+                name = f"{copy.removesuffix(path.suffix)}_{len(self.target.files)}{path.suffix}"
+            return {"path": name, "sha256": self.target.copy(name, source)}
 
     def finish(self, key: str) -> ExportReport:
         """Write the manifest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -160,17 +161,17 @@ def _by_value(mask: MaskFile, classes: ClassSet, values: NDArray[Any]) -> Mapped
     ids = np.take(table, np.minimum(values, table.size - 1)).astype(np.uint16)
     strange = (ids == 0) & (values != 0)
     strange |= values >= table.size
-    if strange.any() and _is_binary(classes) and set(np.unique(values).tolist()) <= {0, 255}:
-        one = classes.by_value(1)
-        assert one is not None
-        ids[strange] = one.id
-        return Mapped(ids, None, (*notes, f'{mask.path.name}: 255 is read as "{one.name}".'))
     if strange.any():
         unlabelled = unlabelled_value(mask.path)
         if unlabelled is not None:
             blank = strange & (values == unlabelled)
             ids[blank] = 0
             strange &= ~blank
+    if strange.any() and _is_binary(classes) and set(np.unique(values).tolist()) <= {0, 255}:
+        one = classes.by_value(1)
+        assert one is not None
+        ids[strange] = one.id
+        return Mapped(ids, None, (*notes, f'{mask.path.name}: 255 is read as "{one.name}".'))
     if strange.any():
         raise UnknownValue(
             f"{mask.path.name} holds {_listed(values[strange])}, which no class has.",
@@ -194,16 +195,29 @@ def _listed(strange: NDArray[Any]) -> str:
 
 
 def unlabelled_value(path: Path) -> int | None:
-    """The number of unlabelled pixels by the manifest of ours beside or above a mask, or None."""
-    for folder in (path.parent, path.parent.parent):
+    """The number of unlabelled pixels, by the manifest of the export that holds a mask, or None."""
+    path = path.absolute()
+    for folder in list(path.parents)[:3]:  # masks/NAME/0000.png is the deepest
+        manifest = folder / "manifest.json"
         try:
-            content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            changed = manifest.stat().st_mtime_ns
+        except OSError:
             continue
-        if isinstance(content, dict) and content.get("made_by") == "maskwright":
-            value = content.get("unlabelled_value")
-            return value if isinstance(value, int) else None
+        files, value = _manifest_content(manifest, changed)
+        return value if path.relative_to(folder).as_posix() in files else None
     return None
+
+
+@functools.lru_cache(maxsize=4)
+def _manifest_content(manifest: Path, changed: int) -> tuple[frozenset[str], int | None]:
+    """Files and number of unlabelled pixels; read once for all masks of an export."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        if content["made_by"] != "maskwright":
+            return frozenset(), None
+        return frozenset(content["files"]), int(content["unlabelled_value"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset(), None
 
 
 # -- by colour --------------------------------------------------------------------------------

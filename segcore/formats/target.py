@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from segcore.base import BadFile, MaskwrightError
 from segcore.base.digest import digest_file
@@ -36,10 +36,11 @@ class Target:
         path.write_bytes(data)
         return self._noted(name, path)
 
-    def copy(self, name: str, source: Path) -> str:
-        """Copy a file's content and give its SHA-256."""
+    def copy(self, name: str, source: BinaryIO) -> str:
+        """Copy the rest of an open file and give its SHA-256."""
         path = self._path(name)
-        shutil.copyfile(source, path)
+        with path.open("wb") as stream:
+            shutil.copyfileobj(source, stream, 1 << 20)
         return self._noted(name, path)
 
     def write_json(self, name: str, content: Any) -> str:
@@ -71,10 +72,10 @@ def new_folder(out: Path) -> Iterator[Target]:
     MaskwrightError : the disk is full or refuses; `out` is as it was.
     """
     out = out.absolute()
-    _require_ours(out)
     filling = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         try:
+            _require_ours(out)
             filling.mkdir(parents=True)
             yield Target(filling)
             _take_place(filling, out)
@@ -111,7 +112,7 @@ def _require_ours(out: Path) -> None:
     try:
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         listed = {*manifest["files"], MANIFEST} if manifest["made_by"] == MADE_BY else set()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         listed = set()
     foreign = sorted(present - listed)
     if foreign:

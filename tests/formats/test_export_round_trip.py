@@ -1,0 +1,385 @@
+"""What is exported comes back as it was, pixel for pixel, read by us and by others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK
+from hypothesis import given, settings
+from made_up_exports import class_set, exports
+from pycocotools.coco import COCO
+from scipy import ndimage
+
+from segcore import images
+from segcore.base import CLASS_PRESETS, ClassSet, digest_file
+from segcore.formats import (
+    FORMATS,
+    ExportItem,
+    ExportOptions,
+    describe,
+    load_mask,
+    read_mask,
+    with_instances,
+    write,
+)
+from segcore.formats.coco import category_ids
+from segcore.labels import Labels
+
+# pycocotools 2 decodes with a call that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+BINARY = CLASS_PRESETS["binary"]
+CAMVID = CLASS_PRESETS["camvid"]
+
+
+def read_back(folder, entry, classes):
+    """Class ids and instances (z, y, x) of one item of a manifest."""
+
+    def stacked(files):
+        slices = [load_mask(folder / file["path"]) for file in files]
+        return slices, np.concatenate([m.values.reshape(-1, *m.values.shape[-2:]) for m in slices])
+
+    ids = np.concatenate(
+        [
+            read_mask(folder / file["path"], classes).classes.reshape(m.shape)
+            for file, m in zip(entry["masks"], stacked(entry["masks"])[0], strict=True)
+        ]
+    )
+    objects = stacked(entry["instances"])[1] if entry["instances"] else np.zeros_like(ids)
+    return ids, objects
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("key", ["png", "nifti"])
+@settings(max_examples=60, deadline=None)
+@given(case=exports())
+def test_masks_come_back_exactly(tmp_path_factory, key, case):
+    classes, item = case
+    out = tmp_path_factory.mktemp("export") / "out"
+    write(key, [item], out, classes)
+    entry = manifest_of(out)["items"][0]
+    ids, objects = read_back(out, entry, classes)
+    np.testing.assert_array_equal(ids, item.labels.read_volume())
+    np.testing.assert_array_equal(objects, item.labels.read_volume("instance"))
+
+
+def coco_of(folder):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        return COCO(str(folder / "annotations.json"))
+
+
+def assert_decodes_to(coco, items, classes, unannotated=(0,)):
+    """Every annotation is one region of the labels, and together they are all of it."""
+    class_of = {number: class_id for class_id, number in category_ids(classes).items()}
+    picture = 0
+    for item in items:
+        for z in range(item.shape.z):
+            picture += 1
+            ids = item.labels.read(z=z)
+            objects = item.labels.read(z=z, plane="instance")
+            seen = np.isin(ids, unannotated)
+            for annotation in coco.loadAnns(coco.getAnnIds(imgIds=[picture])):
+                mask = coco.annToMask(annotation).astype(bool)
+                wanted = ids == class_of[annotation["category_id"]]
+                wanted &= objects == annotation.get("instance_id", 0)
+                np.testing.assert_array_equal(mask, wanted)
+                assert annotation["area"] == mask.sum()
+                rows, columns = np.nonzero(mask)
+                assert annotation["bbox"] == [
+                    columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1,
+                ]  # fmt: skip
+                assert annotation["iscrowd"] == 0
+                assert not seen[mask].any()
+                seen |= mask
+            assert seen.all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=exports())
+def test_coco_annotations_decode_to_the_pixels(tmp_path_factory, case):
+    classes, item = case
+    out = tmp_path_factory.mktemp("export") / "out"
+    write("coco", [item], out, classes)
+    assert_decodes_to(coco_of(out), [item], classes)
+
+
+def test_camvid_as_coco_decodes_exactly_with_holes_and_several_parts(tmp_path, camvid_items):
+    write("coco", camvid_items, tmp_path / "out", CAMVID)
+    coco = coco_of(tmp_path / "out")
+    assert len(coco.anns) >= 50
+    assert_decodes_to(coco, camvid_items, CAMVID)
+    masks = [coco.annToMask(a) for a in coco.anns.values()]
+    assert sum(ndimage.label(mask)[1] > 1 for mask in masks) > 10
+    holes = [ndimage.binary_fill_holes(mask).sum() > mask.sum() for mask in masks]
+    assert sum(holes) > 10
+    assert [c["name"] for c in coco.loadCats([0, 8, 11])] == ["Sky", "Car", "void"]
+
+
+def test_nuclei_as_coco_have_one_annotation_each(tmp_path, nuclei_items):
+    write("coco", nuclei_items, tmp_path / "out", BINARY)
+    coco = coco_of(tmp_path / "out")
+    numbered = sum(len(np.unique(i.labels.read(plane="instance"))) - 1 for i in nuclei_items)
+    assert len(coco.anns) == numbered > 500
+    assert_decodes_to(coco, nuclei_items, BINARY, unannotated=(0, 1))
+
+
+@pytest.mark.parametrize("key", ["png", "nifti"])
+def test_real_labels_and_objects_come_back(tmp_path, nuclei_items, camvid_items, key):
+    for items, classes, name in ((nuclei_items, BINARY, "n"), (camvid_items, CAMVID, "c")):
+        out = tmp_path / name
+        report = write(key, items, out, classes)
+        assert report.items == len(items)
+        for item, entry in zip(items, manifest_of(out)["items"], strict=True):
+            ids, objects = read_back(out, entry, classes)
+            np.testing.assert_array_equal(ids, item.labels.read_volume())
+            np.testing.assert_array_equal(objects, item.labels.read_volume("instance"))
+
+
+def test_the_two_files_of_a_picture_make_its_labels_again(tmp_path, nuclei_items):
+    from segcore.formats import to_classes
+
+    item = nuclei_items[0]
+    write("png", [item], tmp_path / "out", BINARY)
+    mapped = to_classes(load_mask(tmp_path / f"out/masks/{item.name}.png"), BINARY)
+    both = with_instances(mapped, load_mask(tmp_path / f"out/instances/{item.name}.png"))
+    np.testing.assert_array_equal(both.classes, item.labels.read())
+    np.testing.assert_array_equal(both.instances, item.labels.read(plane="instance"))
+
+
+def test_files_are_as_small_as_their_numbers_allow(tmp_path, camvid_items, nuclei_items):
+    write("nifti", camvid_items[:1], tmp_path / "a", CAMVID)
+    write("nifti", nuclei_items[:1], tmp_path / "b", BINARY)
+    assert nib.load(next((tmp_path / "a/labels").iterdir())).get_data_dtype() == np.uint8
+    assert nib.load(next((tmp_path / "b/instances").iterdir())).get_data_dtype() == np.uint16
+    write("png", nuclei_items[:1], tmp_path / "c", BINARY)
+    mask = (tmp_path / f"c/masks/{nuclei_items[0].name}.png").read_bytes()
+    assert mask[24] == 8  # bits a sample, in the PNG's header
+    assert (tmp_path / f"c/instances/{nuclei_items[0].name}.png").read_bytes()[24] == 16
+
+
+# -- geometry -----------------------------------------------------------------------------------
+
+
+def hippocampus_items(folder):
+    classes = ClassSet.from_values([0, 1, 2])
+    for path in sorted((folder / "images").iterdir()):
+        with images.open(path) as image:
+            mask = read_mask(
+                folder / "labels" / path.name, classes, size=image.shape, affine=image.affine
+            )
+            labels = Labels.from_array(mask.classes)
+            yield classes, path, ExportItem(path.name, (path,), labels, image.affine, image.spacing)
+
+
+GEOMETRY = [
+    "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x",
+    "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units",
+]  # fmt: skip
+
+
+def assert_on_the_same_grid(image, label):
+    assert image.GetSize() == label.GetSize()
+    np.testing.assert_allclose(label.GetSpacing(), image.GetSpacing(), rtol=1e-6)
+    np.testing.assert_allclose(label.GetDirection(), image.GetDirection(), atol=1e-6)
+    far = [n - 1 for n in image.GetSize()]
+    for index in ([0, 0, 0], far):
+        np.testing.assert_allclose(
+            label.TransformIndexToPhysicalPoint(index),
+            image.TransformIndexToPhysicalPoint(index),
+            atol=1e-3,
+        )
+
+
+def test_a_nifti_volume_keeps_every_field_of_its_geometry(tmp_path, shared_data):
+    for classes, path, item in hippocampus_items(shared_data / "hippocampus"):
+        out = tmp_path / path.name
+        write("nifti", [item], out, classes)
+        written = out / "labels" / path.name
+        before, after = nib.load(path), nib.load(written)
+        np.testing.assert_array_equal(after.affine, before.affine)
+        for field in GEOMETRY:
+            np.testing.assert_array_equal(after.header[field], before.header[field], field)
+        assert after.get_data_dtype() == np.uint8
+        truth = nib.load(path.parents[1] / "labels" / path.name)
+        np.testing.assert_array_equal(np.asarray(after.dataobj), truth.get_fdata())
+        itk = SimpleITK.ReadImage(str(written))
+        assert_on_the_same_grid(SimpleITK.ReadImage(str(path)), itk)
+        np.testing.assert_array_equal(
+            SimpleITK.GetArrayFromImage(itk), item.labels.read_volume() - 1
+        )
+
+
+@pytest.mark.parametrize(("qform", "sform"), [(1, 0), (0, 2), (0, 0), (3, 4)])
+def test_a_header_of_any_kind_of_codes_is_taken_over(tmp_path, qform, sform):
+    turned = np.array([[0.0, -0.7, 0, 5], [0.9, 0, 0, -3], [0, 0, 1.3, 2], [0, 0, 0, 1]])
+    image = nib.Nifti1Image(np.zeros((5, 6, 7), np.float32), None)
+    image.header.set_zooms((0.9, 0.7, 1.3))
+    image.set_qform(turned if qform else None, qform)
+    image.set_sform(turned if sform else None, sform)
+    nib.save(image, tmp_path / "image.nii")
+    with images.open(tmp_path / "image.nii") as source:
+        labels = Labels.from_array(np.arange(7 * 6 * 5).reshape(7, 6, 5) % 2 + 1)
+        item = ExportItem("image.nii", (tmp_path / "image.nii",), labels, source.affine)
+    write("nifti", [item], tmp_path / "out", BINARY)
+    before = nib.load(tmp_path / "image.nii")
+    after = nib.load(tmp_path / "out/labels/image.nii.gz")
+    np.testing.assert_array_equal(after.affine, before.affine)
+    for field in GEOMETRY:
+        np.testing.assert_array_equal(after.header[field], before.header[field], field)
+    read_mask(tmp_path / "out/labels/image.nii.gz", affine=item.affine, size=item.shape)
+
+
+def test_big_endian_scaled_and_nifti_2_images_give_plain_labels_on_their_grid(tmp_path):
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    labels = Labels.from_array(np.arange(24).reshape(4, 3, 2) % 2 + 1)
+    for kind, order in ((nib.Nifti1Image, ">"), (nib.Nifti2Image, "<")):
+        image = kind(np.zeros((2, 3, 4), np.int16), affine, kind.header_class(endianness=order))
+        image.header.set_slope_inter(2.5, 10)
+        image.header["descrip"] = b"A patient's name"
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"John Doe"))
+        path = tmp_path / f"{kind.__name__}.nii.gz"
+        nib.save(image, path)
+        out = tmp_path / kind.__name__
+        write("nifti", [ExportItem("a", (path,), labels, affine)], out, BINARY)
+        after = nib.load(out / "labels/a.nii.gz")
+        assert type(after) is kind
+        np.testing.assert_array_equal(
+            np.asarray(after.dataobj), labels.read_volume().transpose(2, 1, 0) - 1
+        )
+        np.testing.assert_array_equal(after.affine, affine)
+        assert b"name" not in after.header["descrip"].item()
+        assert not after.header.extensions
+        assert b"research use" in after.header["descrip"].item()
+
+
+def test_a_dicom_series_and_its_labels_lie_on_one_grid(tmp_path, shared_data):
+    folder = shared_data / "ct_dicom"
+    with images.open(folder) as source:
+        rng = np.random.default_rng(0)
+        labels = Labels.from_array(rng.integers(0, 3, source.shape))
+        item = ExportItem("ct", (folder,), labels, source.affine, source.spacing)
+    write("nifti", [item], tmp_path / "out", BINARY)
+    written = tmp_path / "out/labels/ct.nii.gz"
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    series, label = reader.Execute(), SimpleITK.ReadImage(str(written))
+    assert series.GetSize() == label.GetSize()
+    # Slices may be stacked the other way; what counts is which voxel is at which millimetre.
+    pixels, hounsfield = SimpleITK.GetArrayFromImage(label), SimpleITK.GetArrayFromImage(series)
+    with images.open(folder) as source:
+        for index in ([0, 0, 0], [511, 0, 3], [100, 400, 15], [511, 511, 8]):
+            x, y, z = index
+            point = label.TransformIndexToPhysicalPoint(index)
+            there = series.TransformPhysicalPointToContinuousIndex(point)
+            np.testing.assert_allclose(there, np.round(there), atol=1e-3)
+            i, j, k = np.round(there).astype(int)
+            assert source.read(z)[y, x, 0] == hounsfield[k, j, i]
+            number = labels.read(z=z)[y, x]
+            assert pixels[z, y, x] == (255 if number == 0 else number - 1)
+    header = nib.load(written).header
+    assert int(header["sform_code"]) == int(header["qform_code"]) == 1
+    np.testing.assert_allclose(header.get_sform(), header.get_qform(), atol=1e-4)
+
+
+def test_a_picture_lies_where_itk_puts_it(tmp_path, camvid_items):
+    item = camvid_items[0]
+    write("nifti", [item], tmp_path / "out", CAMVID)
+    label = SimpleITK.ReadImage(str(tmp_path / f"out/labels/{item.name}.nii.gz"))
+    picture = SimpleITK.ReadImage(str(item.images[0]))
+    assert label.GetSize()[:2] == picture.GetSize()
+    np.testing.assert_allclose(label.GetOrigin()[:2], picture.GetOrigin())
+    np.testing.assert_allclose(label.GetDirection(), np.eye(3).reshape(-1), atol=1e-7)
+    np.testing.assert_allclose(label.GetSpacing()[:2], picture.GetSpacing())
+
+
+def test_the_same_labels_give_the_same_bytes(tmp_path, camvid_items):
+    for key in ("png", "coco", "nifti"):
+        for name in ("a", "b"):
+            write(key, camvid_items[:2], tmp_path / key / name, CAMVID)
+        a, b = (manifest_of(tmp_path / key / name)["files"] for name in ("a", "b"))
+        assert a == b
+
+
+# -- the manifest -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [row.key for row in FORMATS if row.writes])
+@pytest.mark.parametrize("copied", ["copy", "reference"])
+def test_the_manifest_names_every_file_with_its_digest(tmp_path, camvid_items, key, copied):
+    out = tmp_path / "out"
+    options = ExportOptions(images=copied, left_out={"dull": "rejected"})
+    report = write(key, camvid_items, out, CAMVID, options)
+    manifest = manifest_of(out)
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert present == {*manifest["files"], "manifest.json"}
+    assert report.files == len(present)
+    for name, digest in manifest["files"].items():
+        assert digest_file(out / name) == digest
+    assert manifest["notice"] == "For research use, not a medical device."
+    assert manifest["left_out"] == [{"name": "dull", "reason": "rejected"}]
+    assert ClassSet.from_rows(manifest["classes"]) == CAMVID
+    for item, entry in zip(camvid_items, manifest["items"], strict=True):
+        assert (entry["state"], entry["split"], entry["group"]) == ("accepted", "train", "0016E5")
+        (image,) = entry["images"]
+        assert digest_file(out / image["path"]) == digest_file(item.images[0]) == image["sha256"]
+        assert ((out / "images").is_dir()) == (copied == "copy")
+    if key == "coco":
+        for picture in coco_of(out).imgs.values():
+            assert (out / picture["file_name"]).is_file()
+            assert picture["split"] == "train"
+
+
+def test_a_missing_image_is_noted_and_the_labels_are_exported_all_the_same(tmp_path):
+    item = ExportItem("gone", (tmp_path / "gone.jpg",), Labels.from_array(np.ones((4, 4), int)))
+    for key in ("png", "coco", "nifti"):
+        report = write(key, [item], tmp_path / key, BINARY)
+        assert "gone.jpg could not be read" in report.notes[0]
+        assert manifest_of(tmp_path / key)["items"][0]["images"][0]["sha256"] is None
+
+
+def test_unlabelled_gets_a_number_that_no_class_has():
+    from segcore.formats.export import Numbers
+
+    assert Numbers.of(class_set([1, 2])).unlabelled == 0
+    assert Numbers.of(class_set([0, 1])).unlabelled == 255
+    assert Numbers.of(class_set([0, 255])).unlabelled == 256
+
+
+# -- what is said before ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [row.key for row in FORMATS if row.writes])
+def test_what_a_format_cannot_hold_is_said_in_sentences(key, camvid_items, nuclei_items):
+    rows = CAMVID.to_rows()
+    rows[3]["value"] = None
+    volume = ExportItem("ct", (), Labels.empty((4, 5, 6)))
+    options = ExportOptions(left_out={"a": "new", "b": "new"})
+    sentences = describe(
+        key, [*camvid_items, *nuclei_items, volume], ClassSet.from_rows(rows), options
+    )
+    text = " ".join(sentences)
+    assert not any(s[0].islower() for s in sentences)
+    assert all(s.endswith(".") for s in sentences)
+    assert '"Road" has no value in files' in text
+    assert "2 items will be left out." in text
+    assert "nlabelled" in text
+    if key == "png":
+        assert "every slice is a file" in text
+    if key == "coco":
+        assert "category_id of a class is its id in the project" in text
+
+
+def test_categories_keep_the_numbers_of_the_classes():
+    assert category_ids(CAMVID) == {c.id: c.value for c in CAMVID}
+    rows = CAMVID.to_rows()
+    rows[3]["value"] = None
+    assert category_ids(ClassSet.from_rows(rows)) == {c.id: c.id for c in CAMVID}
