@@ -20,6 +20,8 @@ from segcore.cli.commands import COMMANDS
 from segcore.cli.crash import write_report
 from segcore.cli.host import Host, host_of
 
+_INTERRUPTED = 130  # how Typer ends on Ctrl+C
+
 app = typer.Typer(
     name="maskwright",
     add_completion=False,
@@ -88,13 +90,16 @@ def run(arguments: Sequence[str], host: Host | None = None) -> int:
     try:
         app(list(arguments), prog_name="maskwright", obj=host or Host())
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if code == _INTERRUPTED:
+            console.note("maskwright: stopped.")
+        return code if code in (0, 1, 2) else 1
     except MaskwrightError as error:
         if debug:
             raise
         console.show_error(error)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # where Typer itself did not take it
         console.note("maskwright: stopped.")
         return 1
     except BrokenPipeError:

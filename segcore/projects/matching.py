@@ -6,7 +6,8 @@ It knows names only; what is in the files is the readers' business.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Matched:
 
 def stem_of(path: Path) -> str:
     """The name without its ending; double endings such as ``.nii.gz`` go as one. In NFC."""
-    name = unicodedata.normalize("NFC", path.name)
+    name = _nfc(path.name)
     for ending in _DOUBLE_ENDINGS:
         if name.lower().endswith(ending):
             return name[: -len(ending)]
@@ -46,12 +47,12 @@ def images_in(folder: Path) -> dict[str, Path]:
     """The images of a folder, stem -> path, in the order of their names.
 
     A DICOM series of several slices is one image, named after the folder that holds it; so is
-    each subfolder with such a series. Other subfolders are passed over.
+    each subfolder with such a series. Other subfolders are passed over. Images that share a stem
+    keep their endings, so that no mask is taken for the wrong one.
 
     Raises
     ------
-    BadFile : no such folder, no image in it, two images with one stem, or a folder that mixes
-        several series.
+    BadFile : no such folder, no image in it, or a folder that mixes several series.
     """
     require_folder(folder, "images")
     entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
@@ -72,7 +73,11 @@ def images_in(folder: Path) -> dict[str, Path]:
             else "Name a folder with PNG, JPEG, TIFF, DICOM or NIfTI files."
         )
         raise BadFile(f"{folder} holds no image.", hint)
-    return _by_stem(sorted(found, key=lambda path: path.name))
+    found.sort(key=lambda path: path.name)
+    shared = Counter(_name_of(path) for path in found)
+    return {
+        _name_of(path) if shared[_name_of(path)] == 1 else _nfc(path.name): path for path in found
+    }
 
 
 def masks_in(folder: Path, what: str) -> dict[str, Path]:
@@ -96,7 +101,15 @@ def masks_in(folder: Path, what: str) -> dict[str, Path]:
         raise BadFile(
             f"{folder} holds no {what} files.", "Name a folder with PNG, TIFF or NIfTI masks."
         )
-    return _by_stem(found)
+    result: dict[str, Path] = {}
+    for path in found:
+        other = result.setdefault(stem_of(path), path)
+        if other is not path:
+            raise BadFile(
+                f"{other.name} and {path.name} in {folder} have one stem.",
+                "Keep one file for each name.",
+            )
+    return result
 
 
 def match(stems: Sequence[str], files: Mapping[str, Path]) -> Matched:
@@ -122,17 +135,12 @@ def require_folder(folder: Path, what: str) -> None:
         raise BadFile(f"The {what} folder {folder} {problem}.", "Check the path.")
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    result: dict[str, Path] = {}
-    for path in paths:
-        stem = unicodedata.normalize("NFC", path.name) if path.is_dir() else stem_of(path)
-        if stem in result:
-            raise BadFile(
-                f"{result[stem].name} and {path.name} in {path.parent} have one stem.",
-                "Keep one file for each name.",
-            )
-        result[stem] = path
-    return result
+def _name_of(path: Path) -> str:
+    return _nfc(path.name) if path.is_dir() else stem_of(path)
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_dicom(path: Path) -> bool:

@@ -135,8 +135,8 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
             made = dict(zip(opened, project.add_items(items), strict=True))
             for kind in _KINDS:
                 if kind.name in matched:
-                    found = matched[kind.name].pairs
-                    pairs = {made[stem]: found[stem] for stem in made if stem in found}
+                    masks = matched[kind.name].pairs
+                    pairs = {made[stem]: masks[stem] for stem in made if stem in masks}
                     hints += _import(project, kind, pairs, instances, stage)
     except BaseException:
         # Nobody has seen this folder yet; half a project would only be in the way.

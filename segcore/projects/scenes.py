@@ -206,7 +206,7 @@ def _noise(rng: np.random.Generator, size: tuple[int, int], scale: float) -> Arr
     """Smooth noise of mean 0 and deviation 1, with structures of about `scale` pixels."""
     field = _blur(rng.normal(0, 1, size), scale)
     spread = float(field.std())
-    return (field - field.mean()) / (spread if spread > 0 else 1.0)
+    return np.asarray((field - field.mean()) / (spread if spread > 0 else 1.0), np.float64)
 
 
 def _blur(values: Array, sigma: float) -> Array:

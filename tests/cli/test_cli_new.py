@@ -1,0 +1,235 @@
+"""``maskwright new`` on real data: what it makes, what it lists, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from calling import Command, take
+from PIL import Image
+
+from segcore.store import Project
+
+
+def read_png(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_street_scenes_become_a_project_with_their_truth_pixel_by_pixel(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "street.maskwright"
+    done(
+        "new", project, "--images", street / "images", "--truth", street / "labels",
+        "--classes", "camvid", "--hold-out", "none",
+    )  # fmt: skip
+    with Project.open(project, write=False) as opened:
+        assert len(opened.items) == 6
+        assert {item.state for item in opened.items} == {"new"}
+        assert {item.split for item in opened.items} == {"train"}
+        for item in opened.items:
+            truth = item.truth
+            assert truth is not None
+            # In CamVid value v is class id v + 1, void (11) included.
+            assert (truth.read() == read_png(street / "labels" / f"{item.name}.png") + 1).all()
+
+
+def test_numbers_of_nuclei_become_objects_of_one_class(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    name = "00ae65c1c6631ae6"
+    for part in ("images", "labels"):
+        take(shared_data / "nuclei" / part, tmp_path / part, [name])
+    project = tmp_path / "n.maskwright"
+    done(
+        "new", project, "--images", tmp_path / "images", "--labels", tmp_path / "labels",
+        "--instances", "nucleus",
+    )  # fmt: skip
+    numbers = read_png(tmp_path / "labels" / f"{name}.png")
+    with Project.open(project, write=False) as opened:
+        nucleus = opened.classes.by_name("nucleus")
+        ground = opened.classes.by_value(0)
+        assert nucleus is not None
+        assert ground is not None
+        assert nucleus.thing
+        item = opened.items[0]
+        assert item.state == "corrected"
+        labels = item.labels
+        expected = np.where(numbers > 0, nucleus.id, ground.id)
+        assert (labels.read() == expected).all()
+        assert (labels.read(plane="instance") == numbers).all()
+        assert len(item.instances) == numbers.max()
+        # A person's word: no model may write over it, and it trains with full weight.
+        assert set(np.unique(labels.read(plane="origin")).tolist()) <= opened.person_origins()
+
+
+def test_masks_of_another_model_are_adopted_and_come_from_a_model(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "p.maskwright"
+    done(
+        "new", project, "--images", street / "images", "--predictions", street / "labels",
+        "--truth", street / "labels", "--classes", "camvid",
+    )  # fmt: skip
+    with Project.open(project, write=False) as opened:
+        for item in opened.items:
+            assert item.state == "predicted"
+            assert item.proposal is None
+            assert not np.isin(
+                np.unique(item.labels.read(plane="origin")), list(opened.person_origins())
+            ).any()
+    scores = done("evaluate", project, "--json").json
+    assert scores["pixel_accuracy"] == 1.0
+
+
+def test_a_persons_masks_stay_the_label_where_there_are_predictions_too(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in (street / "labels").iterdir():
+        Image.fromarray(np.zeros_like(read_png(file))).save(other / file.name)
+    project = tmp_path / "p.maskwright"
+    done(
+        "new", project, "--images", street / "images", "--labels", street / "labels",
+        "--predictions", other, "--classes", "camvid",
+    )  # fmt: skip
+    with Project.open(project, write=False) as opened:
+        item = opened.items[0]
+        assert item.state == "corrected"
+        assert (item.labels.read() == read_png(street / "labels" / f"{item.name}.png") + 1).all()
+        assert item.proposal is not None
+
+
+def test_without_classes_the_values_found_are_the_classes_and_it_says_so(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    for part in ("images", "labels"):
+        take(shared_data / "hippocampus" / part, tmp_path / part, ["hippocampus_003"])
+    project = tmp_path / "h.maskwright"
+    result = done("new", project, "--images", tmp_path / "images", "--truth", tmp_path / "labels")
+    assert "The values found are the classes" in result.err
+    with Project.open(project, write=False) as opened:
+        assert [c.value for c in opened.classes] == [0, 1, 2]
+        truth = opened.items[0].truth
+        assert truth is not None
+        # nibabel's axes are x, y, z; ours z, y, x. This label is stored as float32.
+        values = np.asarray(nibabel.load(tmp_path / "labels" / "hippocampus_003.nii.gz").dataobj)
+        assert (truth.read_volume() == values.T.astype(int) + 1).all()
+
+
+def test_a_dicom_series_is_one_item_named_after_its_folder(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "ct.maskwright"
+    done("new", project, "--images", shared_data / "ct_dicom", "--classes", "binary")
+    with Project.open(project, write=False) as opened:
+        assert [item.name for item in opened.items] == ["ct_dicom"]
+        assert opened.items[0].shape == (16, 512, 512)
+        spacing = opened.items[0].spacing
+        assert spacing is not None
+        assert np.allclose(spacing, (8, 0.646484375, 0.646484375))
+
+
+def test_what_has_no_partner_is_listed(done: Command, street: Path, tmp_path: Path) -> None:
+    (street / "labels" / "0006R0_f00930.png").rename(street / "labels" / "stranger.png")
+    result = done(
+        "new", tmp_path / "p", "--images", street / "images", "--truth", street / "labels",
+        "--classes", "camvid",
+    )  # fmt: skip
+    assert "1 file without truth: 0006R0_f00930" in result.err
+    assert "stranger.png" in result.err
+    assert (tmp_path / "p.maskwright" / "project.db").is_file()
+
+
+def test_folders_without_a_common_name_are_refused(
+    maskwright: Command, street: Path, shared_data: Path, tmp_path: Path
+) -> None:
+    result = maskwright(
+        "new", tmp_path / "p", "--images", street / "images",
+        "--truth", shared_data / "chase_retina" / "labels",
+    )  # fmt: skip
+    assert result.code == 1
+    assert "has the name of an image" in result.err
+
+
+def odd_pair(shared_data: Path, folder: Path, mask: str) -> list[object]:
+    """Arguments for ``new`` with one odd mask for the plain picture."""
+    (folder / "i").mkdir()
+    (folder / "m").mkdir()
+    (folder / "i" / "plain.png").write_bytes((shared_data / "odd" / "plain.png").read_bytes())
+    source = shared_data / "odd" / mask
+    (folder / "m" / f"plain{source.suffix}").write_bytes(source.read_bytes())
+    return ["new", folder / "p", "--images", folder / "i", "--truth", folder / "m"]
+
+
+def test_a_value_without_a_class_is_refused_with_file_value_and_count(
+    maskwright: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    arguments = odd_pair(shared_data, tmp_path, "mask_unknown_values.png")
+    values = read_png(shared_data / "odd" / "mask_unknown_values.png")
+    result = maskwright(*arguments, "--classes", "binary")
+    assert result.code == 1
+    assert "plain.png" in result.err
+    for value in (7, 200):
+        assert f"{value} ({int((values == value).sum()):,} pixels)" in result.err
+    assert len(result.err.splitlines()) == 2
+    assert not (tmp_path / "p.maskwright").exists()
+
+
+def test_a_mask_of_another_size_is_refused_with_both_sizes(
+    maskwright: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    for folder, mask, size in (
+        ("a", "mask_other_size.png", "120 x 90"),
+        ("b", "mask_transposed.png", "120 x 160"),
+    ):
+        (tmp_path / folder).mkdir()
+        arguments = odd_pair(shared_data, tmp_path / folder, mask)
+        result = maskwright(*arguments)
+        assert result.code == 1
+        assert size in result.err
+        assert "160 x 120" in result.err
+        assert not (tmp_path / folder / "p.maskwright").exists()
+
+
+def test_odd_but_sound_masks_are_read(done: Command, shared_data: Path, tmp_path: Path) -> None:
+    plain = read_png(shared_data / "odd" / "plain_mask.png")
+    for mask in ("plain_mask.png", "mask_palette.png", "mask_16bit_ids.png", "mask_empty.png"):
+        folder = tmp_path / mask
+        folder.mkdir()
+        done(*odd_pair(shared_data, folder, mask))
+        with Project.open(folder / "p.maskwright", write=False) as opened:
+            truth = opened.items[0].truth
+            assert truth is not None
+            # Whatever the values are: the same pixels are one class.
+            order = {0: 1, 1: 2, 2: 3}
+            expected = np.vectorize(order.get)(plain)
+            if mask == "mask_empty.png":
+                expected = np.ones_like(plain)
+            assert (truth.read() == expected).all(), mask
+
+
+def test_damaged_images_are_left_out_with_the_reason(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    result = done("new", tmp_path / "odd", "--images", shared_data / "odd", "--hold-out", "none")
+    refused = {line.split(": ")[1] for line in result.err.splitlines() if line[:8] == "left out"}
+    assert refused == {
+        "bomb_100000x100000", "text_named", "truncated.jpg", "truncated.png", "zero_bytes",
+    }  # fmt: skip
+    with Project.open(tmp_path / "odd.maskwright", write=False) as opened:
+        names = {item.name for item in opened.items}
+    assert {"grey16.png", "grey16.tif", "name with spaces (1)", "one_pixel"} <= names
+
+
+def test_a_project_is_never_made_over_another(
+    maskwright: Command, done: Command, street: Path, tmp_path: Path
+) -> None:
+    done("new", tmp_path / "p", "--images", street / "images")
+    before = (tmp_path / "p.maskwright" / "project.db").read_bytes()
+    result = maskwright("new", tmp_path / "p", "--images", street / "images")
+    assert result.code == 1
+    assert "exists already" in result.err
+    assert (tmp_path / "p.maskwright" / "project.db").read_bytes() == before
