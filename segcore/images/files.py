@@ -104,6 +104,8 @@ def _family_name(path: Path) -> str:
 
     The halves of a NIfTI pair are one image: the .img is passed over where its .hdr is there.
     """
+    if path.name == "DICOMDIR":
+        return ""  # the index of a disc: DICOM, but no image
     by_suffix = family_of_name(path.name)
     if by_suffix is not None:
         if path.suffix.lower() == ".img" and path.with_suffix(".hdr").exists():

@@ -134,7 +134,8 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
         path,
         at_once * stored.itemsize,
         limit_bytes,
-        " x ".join(f"{n:,}" for n in shape) + " voxels",
+        f"{' x '.join(f'{n:,}' for n in shape)} voxels",
+        "Unpack it with gunzip; of an unpacked file slice by slice is read",
     )
     source_file = image.dataobj.file_like
     offset = int(image.dataobj.offset)

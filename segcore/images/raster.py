@@ -24,8 +24,7 @@ from segcore.images.raster_header import RasterHeader, read_header, recognise
 from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
 
 # OpenCV prints complaints of its decoders to the terminal; ours come as sentences.
-if hasattr(cv2, "setLogLevel"):
-    cv2.setLogLevel(1)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class RasterSource(ImageSource):

@@ -256,7 +256,13 @@ def default_limit_bytes() -> int:
     return int(min(MAX_LIMIT_BYTES, psutil.virtual_memory().total // 4))
 
 
-def check_decoded_size(path: Path, needed: int, limit_bytes: int | None, what: str) -> None:
+def check_decoded_size(
+    path: Path,
+    needed: int,
+    limit_bytes: int | None,
+    what: str,
+    hint: str = "Convert it to a tiled TIFF, which is read piece by piece",
+) -> None:
     """Refuse what would need more memory at once than allowed, before anything is allocated.
 
     Parameters
@@ -264,6 +270,7 @@ def check_decoded_size(path: Path, needed: int, limit_bytes: int | None, what: s
     needed : bytes of `what` when decoded.
     limit_bytes : the caller's limit; None is `default_limit_bytes`.
     what : e.g. "100,000 x 100,000 pixels", for the sentence.
+    hint : what to do, as the beginning of a sentence.
 
     Raises
     ------
@@ -277,7 +284,7 @@ def check_decoded_size(path: Path, needed: int, limit_bytes: int | None, what: s
         raise BadFile(
             f"{path.name} is too large to decode at once: {what} need {_bytes_text(needed)}, "
             f"the limit is {_bytes_text(limit_bytes)}.",
-            "Convert it to a tiled TIFF, which is read piece by piece, or raise the limit.",
+            f"{hint}, or raise the limit.",
         )
 
 
