@@ -86,6 +86,10 @@ def run(arguments: Sequence[str], host: Host | None = None) -> int:
     arguments : the command line without the program's name.
     host : what the program around can do; see `Host`.
     """
+    if arguments and _is_lost_project(arguments[0]):
+        console.note(f"maskwright: there is no project {arguments[0]}.")
+        console.note("            Make one with: maskwright new PROJECT --images DIR")
+        return 2
     debug = os.environ.get("MASKWRIGHT_DEBUG") == "1"
     try:
         app(list(arguments), prog_name="maskwright", obj=host or Host())
@@ -114,3 +118,8 @@ def run(arguments: Sequence[str], host: Host | None = None) -> int:
         console.note(f"            The report is in {report}; send it along if you ask for help.")
         return 1
     return 0
+
+
+def _is_lost_project(argument: str) -> bool:
+    """A project that somebody wants to open and that is not there; not a mistyped command."""
+    return argument.rstrip("/\\").endswith(".maskwright") and not Path(argument).is_dir()
