@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segcore.base import Rect
 from segcore.edits.base import BaseEdit, ImageReader, paint
-from segcore.labels import Draft, Labels, Patch, TileIndex
+from segcore.labels import Draft, Labels, Patch, TileIndex, is_uniform, uniform_value
 
 Mask = NDArray[np.bool_]
 
@@ -76,22 +76,27 @@ def connected_region(labels: Labels, z: int, at: tuple[int, int]) -> list[tuple[
     first = np.zeros((rect.height, rect.width), bool)
     first[y, x] = True
     reached: dict[TileIndex, Mask] = {}
+    complete: set[TileIndex] = set()
     waiting: dict[TileIndex, Mask] = {start: first}
     while waiting:
         index, entries = waiting.popitem()
         _, rect = labels.tile_rect(index)
         free = _alike(labels, index, z, wanted)
         if index in reached:
-            free &= ~reached[index]
-        fresh = _components_with(free, entries & free)
+            free = free & ~reached[index]
+        fresh = _components_with(free, entries)
         if not fresh.any():
             continue
         reached[index] = reached[index] | fresh if index in reached else fresh
+        if reached[index].all():
+            complete.add(index)
         for step_y, step_x, leaves, enters in _BORDERS:
-            line = fresh[leaves]
             neighbour = TileIndex(index.z, index.y + step_y, index.x + step_x)
+            line = fresh[leaves]
+            if neighbour in complete or not line.any():
+                continue
             _, beside = labels.tile_rect(neighbour)
-            if not line.any() or beside.is_empty:
+            if beside.is_empty:
                 continue
             if neighbour not in waiting:
                 waiting[neighbour] = np.zeros((beside.height, beside.width), bool)
@@ -109,20 +114,28 @@ _BORDERS = (
 
 
 def _alike(labels: Labels, index: TileIndex, z: int, wanted: tuple[int, ...]) -> Mask:
+    """Where a tile has the class and the instance, (h, w); of a uniform one no pixel is read."""
     z0, rect = labels.tile_rect(index)
-    alike = np.ones((rect.height, rect.width), bool)
+    alike: Mask = np.broadcast_to(np.True_, (rect.height, rect.width))
     for plane, value in zip(("class", "instance"), wanted, strict=True):
-        tile = labels.tile_array(plane, index)[z - z0, : rect.height, : rect.width]
-        alike &= tile == value
+        handle = labels.handle(plane, index)
+        if is_uniform(handle):
+            same: Mask = np.broadcast_to(uniform_value(handle) == value, alike.shape)
+        else:
+            tile = labels.tile_array(plane, index)[z - z0, : rect.height, : rect.width]
+            same = np.asarray(tile == value)
+        alike = same if alike.strides == (0, 0) and alike.flat[0] else alike & same
     return alike
 
 
 def _components_with(free: Mask, entries: Mask) -> Mask:
     """The 4-connected components of `free` that hold a pixel of `entries`."""
-    if not entries.any() or free.all():
-        return free & entries.any()
+    seeds = free & entries
+    if not seeds.any():
+        return seeds
+    if free.all():
+        return free
     _, numbers = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
     chosen = np.zeros(int(numbers.max()) + 1, bool)
-    chosen[numbers[entries]] = True
-    chosen[0] = False
+    chosen[numbers[seeds]] = True
     return np.asarray(chosen[numbers], bool)

@@ -35,7 +35,10 @@ class FillUnlabelled(BaseEdit):
                 if is_uniform(handle) and uniform_value(handle) != 0:
                     continue
                 z0, rect = labels.tile_rect(index)
-                tile = labels.tile_array("class", index)[z - z0, : rect.height, : rect.width]
-                mask = np.asarray(tile == 0, bool)
+                if is_uniform(handle):
+                    mask = np.broadcast_to(np.True_, (rect.height, rect.width))
+                else:
+                    tile = labels.tile_array("class", index)[z - z0, : rect.height, : rect.width]
+                    mask = np.asarray(tile == 0, bool)
                 draft.write(z, rect, mask, class_id=self.class_id, origin=self.origin)
         return draft.close(self.name, self.tool, self.fields)

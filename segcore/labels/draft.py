@@ -11,7 +11,14 @@ from segcore.base import Rect
 from segcore.labels.guard import OPEN, Guard
 from segcore.labels.labels import Labels
 from segcore.labels.patch import FieldChange, Patch, TileChange
-from segcore.labels.tiles import LABEL_PLANES, TileArray, TileIndex
+from segcore.labels.tiles import (
+    LABEL_PLANES,
+    PLANES,
+    TileArray,
+    TileIndex,
+    is_uniform,
+    uniform_value,
+)
 
 
 class Draft:
@@ -76,6 +83,18 @@ class Draft:
             wanted = mask[inside]
             if not wanted.any():
                 continue
+            if (
+                isinstance(classes, int)
+                and isinstance(instances, int)
+                and self._guard.is_open
+                and part == tile_rect
+                and self._labels.shape.z == 1
+                and wanted.all()
+            ):
+                whole = self._write_whole(index, z, part, classes, origin, instances)
+                if whole is not None:
+                    changed += whole
+                    continue
             place = (z - z0, *part.shifted(-tile_rect.y, -tile_rect.x).slices)
             new_class = classes if isinstance(classes, int) else classes[inside]
             new_instance = instances if isinstance(instances, int) else instances[inside]
@@ -83,6 +102,39 @@ class Draft:
                 index, z, part, place, wanted, new_class, origin, new_instance
             )
         return changed
+
+    def _write_whole(
+        self, index: TileIndex, z: int, part: Rect, class_id: int, origin: int, instance: int
+    ) -> int | None:
+        """Set a whole tile of one slice that is uniform; None if it is not.
+
+        The inside of a large brush and of a filled region is made of such tiles. They need no
+        array: neither time nor memory follows their pixels.
+        """
+        new = {"class": class_id, "instance": instance, "origin": origin}
+        old = {plane: self._uniform(plane, index) for plane in new}
+        if any(value is None for value in old.values()):
+            return None
+        if new == old or (not class_id and not old["class"]):
+            return 0
+        for plane, value in new.items():
+            if value != old[plane]:
+                one = np.array(value, PLANES[plane])
+                self._tiles[plane, index] = np.broadcast_to(one, self._labels.tile)
+        if class_id != old["class"]:
+            lost = int(old["class"] or 0)
+            self._lost[lost] = self._lost.get(lost, 0) + part.area
+            self._gained[class_id] = self._gained.get(class_id, 0) + part.area
+        self._widen(z, part)
+        return part.area
+
+    def _uniform(self, plane: str, index: TileIndex) -> int | None:
+        """The value of every pixel of a tile as it is now, if it is known without looking."""
+        tile = self._tiles.get((plane, index))
+        if tile is not None:
+            return None if tile.flags.writeable else int(tile.flat[0])
+        handle = self._labels.handle(plane, index)
+        return uniform_value(handle) if is_uniform(handle) else None
 
     def _write_tile(
         self,
@@ -105,21 +157,24 @@ class Draft:
                     wanted = wanted & (new_class != locked)
         # Painting a class over the same class is a statement too (a person confirms a model), so
         # another origin counts as a change. Erasing where nothing is labelled is none.
-        differs = wanted & (
-            (old_class != new_class) | (old_instance != new_instance) | (old_origin != origin)
-        )
-        differs &= (old_class != 0) | (np.asarray(new_class) != 0)
+        other = {
+            "class": old_class != new_class,
+            "instance": old_instance != new_instance,
+            "origin": old_origin != origin,
+        }
+        differs = wanted & (other["class"] | other["instance"] | other["origin"])
+        if not (isinstance(new_class, int) and new_class):
+            differs &= (old_class != 0) | (np.asarray(new_class) != 0)
         if not differs.any():
             return 0
-        other_class = differs & (old_class != new_class)
+        other_class = differs & other["class"]
         self._count(self._lost, old_class[other_class])
         if isinstance(new_class, int):
             self._gained[new_class] = self._gained.get(new_class, 0) + int(other_class.sum())
         else:
             self._count(self._gained, new_class[other_class])
         for plane, value in (("class", new_class), ("instance", new_instance), ("origin", origin)):
-            before = {"class": old_class, "instance": old_instance, "origin": old_origin}[plane]
-            if not (differs & (before != value)).any():
+            if not (differs & other[plane]).any():
                 continue
             tile = self._own(plane, index)
             np.copyto(tile[place], value, where=differs, casting="unsafe")
@@ -129,9 +184,10 @@ class Draft:
     @staticmethod
     def _count(totals: dict[int, int], values: NDArray[Any]) -> None:
         if values.size:
-            found, numbers = np.unique(values, return_counts=True)
-            for value, number in zip(found.tolist(), numbers.tolist(), strict=True):
-                totals[value] = totals.get(value, 0) + number
+            # Class ids are at most 65535: counting beats the sort of np.unique.
+            numbers = np.bincount(values)
+            for value in np.flatnonzero(numbers).tolist():
+                totals[value] = totals.get(value, 0) + int(numbers[value])
 
     def _note(self, z: int, part: Rect, differs: NDArray[np.bool_]) -> None:
         rows = np.flatnonzero(differs.any(axis=1))
@@ -142,6 +198,9 @@ class Draft:
             part.y + int(rows[-1]) + 1,
             part.x + int(columns[-1]) + 1,
         )
+        self._widen(z, rect)
+
+    def _widen(self, z: int, rect: Rect) -> None:
         if self._bounds is None:
             self._bounds = (z, z, rect)
         else:
@@ -168,6 +227,8 @@ class Draft:
         tile = self._tiles.get((plane, index))
         if tile is None:
             tile = self._tiles[plane, index] = self._labels.tile_array(plane, index).copy()
+        elif not tile.flags.writeable:
+            tile = self._tiles[plane, index] = tile.copy()
         return tile
 
     def close(self, name: str, tool: str, fields: tuple[FieldChange, ...] = ()) -> Patch:
@@ -191,6 +252,8 @@ class Draft:
         return Patch(tuple(changes), fields, name, tool, pixels, bounds)
 
     def _complete_uniform(self, tile: TileArray, index: TileIndex) -> None:
+        if not tile.flags.writeable:  # set as a whole, so it is uniform already
+            return
         # Beyond the image's rim nothing counts: if the part inside is uniform, the tile is.
         z0, rect = self._labels.tile_rect(index)
         inside = tile[: self._labels.shape.z - z0, : rect.height, : rect.width]
