@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from app.start import is_project, open_window, window_host
+from app.start import is_project, open_window, startup_report, window_host
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return open_window(None)
     if len(given) == 1 and is_project(given[0]):
         return open_window(given[0])
+    if given == ["--startup-report"]:
+        return startup_report()
     from segcore.cli.main import run
 
     return run(given, window_host())

@@ -38,14 +38,27 @@ def window_host() -> Host:
     return Host(open_window, qt_findings, startup_report)
 
 
-def startup_report(project: Path) -> int:
-    """Open a project, print the start-up times as JSON, close."""
+def startup_report() -> int:
+    """Open the demo, print the start-up times as JSON, close.
+
+    Where there is no demo yet it is made first, and a fresh process is measured afterwards.
+    """
     from app.qt_libraries import require_qt
+    from segcore.projects.places import DEMO, places
 
     require_qt()
+    demo = places().demo / DEMO
+    if not (demo / "project.db").is_file():
+        import subprocess
+        import sys
+
+        from segcore.projects.demo import ensure_demo
+
+        ensure_demo()
+        return subprocess.call([sys.executable, "-m", "app.main", "--startup-report"])
     from app.startup_report import report
 
-    return report(project)
+    return report(demo)
 
 
 def qt_findings() -> list[Finding]:

@@ -38,12 +38,12 @@ class Host:
     ----------
     open_window : opens a project (or the start page) and returns the exit code.
     qt_findings : what `doctor` says about Qt.
-    startup_report : opens a project, prints the start-up times, returns the exit code.
+    startup_report : opens the demo, prints the start-up times, returns the exit code.
     """
 
     open_window: Callable[[Path | None], int] | None = None
     qt_findings: Callable[[], list[Finding]] | None = None
-    startup_report: Callable[[Path], int] | None = None
+    startup_report: Callable[[], int] | None = None
 
 
 def host_of(context: typer.Context) -> Host:

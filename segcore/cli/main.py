@@ -68,9 +68,7 @@ def root(
     if startup_report:
         if host.startup_report is None:
             raise typer.BadParameter("the start-up report needs the window: run maskwright")
-        from segcore.projects.demo import ensure_demo
-
-        raise typer.Exit(host.startup_report(ensure_demo(None)))
+        raise typer.Exit(host.startup_report())
     if context.invoked_subcommand is None:
         if host.open_window is None:
             console.note(context.get_help())

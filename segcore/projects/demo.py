@@ -19,11 +19,9 @@ from segcore.base import ClassId, ClassSet, SegClass
 from segcore.base.palette import palette_colour
 from segcore.projects import scenes
 from segcore.projects.modelling import BUILT_IN
-from segcore.projects.places import places
+from segcore.projects.places import DEMO, places
 from segcore.projects.stage import Stage, silent
 from segcore.store import Item, NewItem, Project
-
-NAME = "demo.maskwright"
 
 DEMO_CLASSES = ClassSet(
     (
@@ -73,7 +71,7 @@ PICTURES: tuple[DemoPicture, ...] = (
 
 def ensure_demo(folder: Path | None = None, stage: Stage = silent) -> Path:
     """The demo project in a folder (None: this person's data folder), made if it is not there."""
-    path = (folder or places().demo) / NAME
+    path = (folder or places().demo) / DEMO
     if not (path / "project.db").is_file():
         make_demo(path, stage)
     return path

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 APP = "maskwright"
+DEMO = "demo.maskwright"
 
 
 @dataclass(frozen=True)
