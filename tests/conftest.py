@@ -10,8 +10,8 @@ from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-# A busy machine is no failure: how long an example takes is what the benchmarks are for. A case that
-# was found prints the line that brings it back.
+# A busy machine is no failure: how long an example takes is what the benchmarks are for. A case
+# that was found prints the line that brings it back.
 settings.register_profile("maskwright", deadline=None, print_blob=True)
 settings.load_profile("maskwright")
 
