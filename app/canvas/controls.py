@@ -152,9 +152,10 @@ class Controls:
         if workspace.view_mode != "label" and tool.id not in ("pick", "pan"):
             workspace.set_view_mode("label")
         c = None if workspace.classes is None else workspace.classes.get(workspace.active_class)
-        options = dict(workspace.options_of(tool.id))
+        # Not a copy: what is chosen between two seeds holds for the next.
+        options = workspace.options_of(tool.id)
         if tool.id == "eraser" and workspace.tool_id == "brush":
-            options = dict(workspace.tool_options)  # the right button erases with the same brush
+            options = workspace.tool_options  # the right button erases with the same brush
         assert canvas.view is not None
         labels = workspace.shown_labels if tool.id == "pick" else workspace.labels
         canvas.gestures.begin(
@@ -168,10 +169,17 @@ class Controls:
                 origin=workspace.person_origin(),
                 options=options,
                 scale=canvas.view.scale,
+                refined=self._refined(tool),
                 solve=workspace.solve_grabcut,
                 choose_class=workspace.set_active_class,
             ),
         )
+
+    def _refined(self, tool: type[Tool]) -> int:
+        project = self._workspace.project
+        if project is None or not tool.takes_keys or self._workspace.read_only:
+            return 0
+        return int(project.source("refined"))
 
     def _pointer(self, kind: str, event: QMouseEvent) -> Pointer:
         view = self._canvas.view

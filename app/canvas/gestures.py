@@ -116,6 +116,8 @@ class Gestures(QObject):
             if preview.added:
                 self._frame.extend_stroke(self._stroke, list(preview.added))
             return
+        if preview is self.preview and preview is not None:
+            return
         self.preview = preview
         if isinstance(preview, SeedsPreview):
             self._offer(preview)
