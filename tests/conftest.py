@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from counting import (  # noqa: F401 - hooks, which pytest finds here by their names
+    pytest_deselected,
+    pytest_runtest_makereport,
+    pytest_terminal_summary,
+)
 from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
