@@ -1,0 +1,1 @@
+"""Dialogs and pages; each is imported when it is first asked for."""

@@ -231,7 +231,7 @@ class ClassRows(QWidget):
             workspace.set_class_visible(class_id, class_id in workspace.hidden_classes)
         elif part == "lock":
             workspace.set_class_locked(class_id, class_id not in workspace.locked_classes)
-        elif not self._classes[row].ignore:
+        else:
             workspace.set_active_class(class_id)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

@@ -65,9 +65,7 @@ class QueueModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._queue.item_at(index.row()).name
         if role == Qt.ItemDataRole.ToolTipRole:
-            item = self._queue.item_at(index.row())
-            missing = [s.path for s in item.sources if s.status == "missing"]
-            return f"{item.name}<br>Missing: {missing[0]}" if missing else item.name
+            return self._queue.item_at(index.row()).name
         return None
 
     def touch(self, row: int) -> None:
@@ -104,9 +102,9 @@ class QueueDelegate(QStyledItemDelegate):
         elif state_flags & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, theme().colour("raised"))
         top = rect.y() + (rect.height() - HEIGHT) // 2
-        self._paint_thumbnail(painter, item, rect.x() + 12, top)
-        left = rect.x() + 12 + WIDTH + 8
-        width = rect.right() - left - 11
+        self._paint_thumbnail(painter, item, rect.x() + 8, top)
+        left = rect.x() + 8 + WIDTH + 8
+        width = rect.right() - left - 3
         height = theme().line() + 6
         first = rect.y() + rect.height() // 2 - height
         painter.setFont(theme().font())
@@ -122,7 +120,7 @@ class QueueDelegate(QStyledItemDelegate):
             painter.drawPixmap(x, y, drawn)
             return
         painter.fillRect(x, y, WIDTH, HEIGHT, theme().colour("field"))
-        missing = any(s.status == "missing" for s in item.sources)
+        missing = item.id in self._thumbnails.missing
         ratio = painter.device().devicePixelRatio()
         mark = pixmap(
             "image-off" if missing else "image", "warning" if missing else "disabled", 16, ratio
@@ -173,6 +171,7 @@ class QueuePanel(QWidget):
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.view.setProperty("narrow", True)
         self.view.setAccessibleName("Queue")
         self.sort = ComboBox()
         self.sort.addItem("Worst first", "worst")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
@@ -122,7 +123,7 @@ class Trend(QWidget):
             for i, v in enumerate(values)
         ]
         path = QPainterPath(points[0])
-        for before, here in zip(points, points[1:], strict=False):
+        for before, here in pairwise(points):
             path.lineTo(QPointF(here.x(), before.y()))  # a step changes the score at once
             path.lineTo(here)
         ground = QPainterPath(path)

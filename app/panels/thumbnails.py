@@ -34,6 +34,7 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._project: Any = None
         self._pixmaps: OrderedDict[str, QPixmap | None] = OrderedDict()
+        self.missing: set[str] = set()
         self._wanted: OrderedDict[str, Any] = OrderedDict()
         self._there = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -45,6 +46,7 @@ class Thumbnails(QObject):
             self._wanted.clear()
         self._project = project
         self._pixmaps.clear()
+        self.missing.clear()
 
     def get(self, item: Any) -> QPixmap | None:
         """The thumbnail, or None while it is being made (or cannot be)."""
@@ -83,6 +85,8 @@ class Thumbnails(QObject):
             if project is None:
                 continue
             image = make_thumbnail(item, Path(project.cache_dir))
+            if image is None and any(s.status == "missing" for s in item.sources):
+                self.missing.add(item_id)
             try:
                 self._made.emit(item_id, image)
             except RuntimeError:

@@ -1,4 +1,4 @@
-"""What the canvas shows: which mask, how strongly, which slice, through which window."""
+"""What the canvas shows: which mask, and how strongly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.workspace import Workspace
 
 
 class ViewPanel(Section):
-    """Label, Model or Truth; fill and outline; the slice of a volume."""
+    """Label, Model or Truth; fill and outline."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__("view", "View")
@@ -22,8 +22,6 @@ class ViewPanel(Section):
         self.add_corner(self.eye)
         self.fill, self._fill_text = _slider("Fill"), _number()
         self.outline, self._outline_text = _slider("Outline"), _number()
-        self.slice, self._slice_text = _slider("Slice"), _number()
-        self._slice_label = label("Slice")
         grid = QGridLayout()
         grid.setContentsMargins(0, 4, 0, 0)
         grid.setHorizontalSpacing(8)
@@ -32,7 +30,6 @@ class ViewPanel(Section):
         rows = (
             (label("Fill"), self.fill, self._fill_text),
             (label("Outline"), self.outline, self._outline_text),
-            (self._slice_label, self.slice, self._slice_text),
         )
         for number, (name, slider, text) in enumerate(rows):
             grid.addWidget(name, number, 0)
@@ -42,7 +39,6 @@ class ViewPanel(Section):
         self.body_layout.addLayout(grid)
         self._connect()
         self.refresh()
-        self._show_slices()
 
     def _connect(self) -> None:
         workspace = self._workspace
@@ -50,12 +46,10 @@ class ViewPanel(Section):
         self.eye.clicked.connect(workspace.set_mask_hidden)
         self.fill.valueChanged.connect(lambda v: workspace.set_fill(v / 100))
         self.outline.valueChanged.connect(lambda v: workspace.set_outline(v / 100))
-        self.slice.valueChanged.connect(workspace.set_slice)
         workspace.look_changed.connect(self.refresh)
-        workspace.item_opened.connect(self._show_slices)
+        workspace.item_opened.connect(self.refresh)
         workspace.proposal_changed.connect(self.refresh)
-        workspace.project_closed.connect(self._show_slices)
-        workspace.slice_changed.connect(self._show_slices)
+        workspace.project_closed.connect(self.refresh)
 
     def refresh(self, *_: object) -> None:
         """Show what is chosen."""
@@ -73,20 +67,6 @@ class ViewPanel(Section):
             slider.setValue(round(share * 100))
             slider.blockSignals(False)
             text.setText(f"{round(share * 100)} %")
-
-    def _show_slices(self, *_: object) -> None:
-        workspace = self._workspace
-        labels = workspace.labels
-        volume = labels is not None and labels.shape.is_volume
-        for widget in (self.slice, self._slice_text, self._slice_label):
-            widget.setVisible(volume)
-        if labels is not None and volume:
-            self.slice.blockSignals(True)
-            self.slice.setRange(0, labels.shape.z - 1)
-            self.slice.setValue(workspace.z)
-            self.slice.blockSignals(False)
-            self._slice_text.setText(f"{workspace.z + 1} of {labels.shape.z}")
-        self.refresh()
 
 
 def _slider(name: str) -> QSlider:

@@ -23,7 +23,7 @@ from app.theme.style import draw_focus_ring
 from app.theme.theme import theme
 
 
-def label(text: str = "", *, kind: str = "text", tone: str = "") -> QLabel:
+def label(text: str = "", *, kind: str = "text", tone: str = "") -> ThemedLabel:
     """A label with a font of the theme and a tone (muted, warning, danger, success)."""
     made = ThemedLabel(text, kind)
     if tone:
@@ -118,7 +118,8 @@ def icon_button(
 ) -> QToolButton:
     """A button that is only an icon; the tooltip names it."""
     made = QToolButton()
-    made.setIcon(icon(icon_name, role, size))
+    if icon_name:
+        made.setIcon(icon(icon_name, role, size))
     made.setIconSize(QSize(size, size))
     made.setToolTip(tip)
     made.setAccessibleName(tip)

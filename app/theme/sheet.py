@@ -49,7 +49,8 @@ QPushButton:pressed { background: @selection; }
 QPushButton:focus { border: 2px solid @focus; padding: 0 9px; min-height: @innerpx; }
 QPushButton:disabled { color: @disabled; background: @panel; }
 QPushButton:checked { background: @selection; border-color: @selection; }
-QPushButton[tone="primary"] { background: @accent; color: @on_accent; border-color: @accent;
+QPushButton[tone="primary"], QPushButton[primary="true"] {
+  background: @accent; color: @on_accent; border-color: @accent;
   font-weight: 600; }
 QPushButton[tone="primary"]:hover { border-color: @focus; }
 QPushButton[tone="primary"]:disabled { background: @panel; color: @disabled;
@@ -79,6 +80,8 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTe
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
   color: @disabled; border-color: @separator;
 }
+QSpinBox QLineEdit, QDoubleSpinBox QLineEdit, QComboBox QLineEdit { border: 0; padding: 0;
+  min-height: 0; background: transparent; }
 QComboBox { padding-right: 24px; }
 QComboBox:focus { padding-right: 23px; }
 QComboBox::drop-down { border: 0; width: 24px; }
@@ -101,6 +104,7 @@ QSlider::handle:vertical { width: 12px; height: 12px; margin: 0 -5px; border-rad
 
 QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
+QListView[narrow="true"] QScrollBar:vertical { width: 8px; }
 QScrollBar::handle { background: @scroll; border-radius: 3px; margin: 2px; }
 QScrollBar::handle:vertical { min-height: 32px; }
 QScrollBar::handle:horizontal { min-width: 32px; }

@@ -152,7 +152,7 @@ class Jobs(QObject):
                 Predict(
                     key=f"predict:{item_id}",
                     item=item_id,
-                    image_paths=tuple(str(p) for p in source_paths(project, item)),
+                    image_paths=tuple(str(p) for p in source_paths(item)),
                     model_path=str(model.path),
                     class_rows=tuple(project.classes.to_rows()),
                     near=workspace.near,
@@ -371,7 +371,7 @@ class Jobs(QObject):
         self._workspace.core_changed.emit(text)
 
 
-def source_paths(project: Any, item: Any) -> list[Any]:
+def source_paths(item: Any) -> list[Any]:
     """Absolute paths of an item's sources.
 
     Raises
@@ -382,5 +382,5 @@ def source_paths(project: Any, item: Any) -> list[Any]:
     for source in item.sources:
         if source.status == "missing":
             raise MaskwrightError(f"{source.path} is missing.", "Find the file, then try again.")
-        paths.append(project.path.joinpath(source.path).resolve())
+        paths.append(source.file)
     return paths

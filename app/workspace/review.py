@@ -22,6 +22,7 @@ def reject(workspace: Workspace) -> None:
 
 def _decide(workspace: Workspace, state: str, said: str) -> None:
     from segcore.edits import FillUnlabelled, SetState
+    from segcore.store.scribe import state_change
 
     item, project = workspace.item, workspace.project
     if item is None or project is None:
@@ -29,19 +30,22 @@ def _decide(workspace: Workspace, state: str, said: str) -> None:
     if workspace.read_only:
         workspace.post(Message("This project is open for reading.", tone="warning"))
         return
-    steps = 1
     fill = workspace.settings.get("memory.accept_fill").get(str(project.path), 0)
     if state == "accepted" and fill:
-        project.scribe.submit(
-            item.id, FillUnlabelled(class_id=fill, origin=workspace.person_origin())
+        edit: Any = FillUnlabelled(
+            class_id=fill,
+            origin=workspace.person_origin(),
+            name="Accept",
+            tool="state",
+            fields=(state_change(item.id, item.state, state),),
         )
-        steps += 1
-    project.scribe.submit(item.id, SetState(state=state))
+    else:
+        edit = SetState(state=state)
+    project.scribe.submit(item.id, edit)
     workspace.queue.state_changed(item.id, state)
 
     def take_back() -> None:
-        for _ in range(steps):
-            project.scribe.undo(item.id)
+        project.scribe.undo(item.id)
         workspace.open_item(item.id)
 
     workspace.tell(said, ("Undo", take_back))

@@ -97,7 +97,7 @@ class RunView:
             self.started = float(event.get("time", time.time()))
             self.steps = int(event.get("steps") or self.steps)
             self.device = str(event.get("device") or self.device)
-        elif kind == "step":
+        elif kind == "step" and "loss" in event:
             if self.state == "preparing":
                 self.state = "running"
             self.step, self.steps = int(event["step"]), int(event.get("steps") or self.steps)
@@ -117,6 +117,7 @@ class RunView:
         self.note = str(event.get("note") or "")
         self.items = int(event.get("items") or 0)
         old, new = event.get("old"), event.get("new")
+        self.items = int((new or {}).get("items") or self.items)
         if old:
             self.old, self.old_mean = _by_name(old), old.get("mean_iou", old.get("mean"))
         if new:
@@ -160,9 +161,9 @@ class Runs(QObject):
         def look() -> RunView | None:
             from segcore.train import runs
 
-            for run in reversed(runs.find(project.runs_dir)):
-                if runs.state(run) in ("running", "cancelling"):
-                    view = view_of(Path(run))
+            for run in runs.find_runs(project.runs_dir):
+                if runs.state(run) == "running":
+                    view = view_of(run)
                     view.read_events()
                     return view
             return None
@@ -211,7 +212,7 @@ class Runs(QObject):
         if self.view is not None and self.view.is_running:
             from segcore.train import runs
 
-            runs.cancel(self.view.path)
+            runs.request_cancel(self.view.path)
             self.view.state = "cancelling"
             self._workspace.run_changed.emit(self.view)
 
@@ -313,8 +314,7 @@ def view_of(run: Path) -> RunView:
     except (OSError, ValueError):
         return view
     view.name = str(about.get("name") or run.name)
-    parent = about.get("parent") or about.get("from") or ""
-    view.parent = str(parent.get("name", "")) if isinstance(parent, dict) else Path(parent).name
+    view.parent = str((about.get("base") or {}).get("name", ""))
     recipe = about.get("recipe") or {}
     view.steps = int(about.get("steps") or recipe.get("steps") or 0)
     return view

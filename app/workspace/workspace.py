@@ -23,7 +23,7 @@ from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
 from app.workspace.queue import Queue
 from app.workspace.runs import Runs
 from app.workspace.scores import Scorekeeper, Scores
-from segcore.base import ClassSet, MaskwrightError, ReadOnly, Rect
+from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.images import ImageSource
 from segcore.labels import Guard, Labels, Patch
 
@@ -86,28 +86,10 @@ class Workspace(Choices):
         ------
         MaskwrightError : it cannot be opened at all.
         """
-        from segcore.base import ProjectBusy
         from segcore.store import Project
 
         person = self.settings.get("correct.person") or None
-        try:
-            project = Project.open(Path(path), person=person)
-        except (ProjectBusy, ReadOnly) as busy:
-            project = Project.open(Path(path), write=False, person=person)
-            reason: MaskwrightError | None = busy
-        else:
-            reason = None
-        self.take_project(project, item=item)
-        if reason is not None:
-            self.post(
-                Message(
-                    reason.message,
-                    kind="banner",
-                    tone="warning",
-                    key="read-only",
-                    hint="It is open for reading; nothing you do is kept.",
-                )
-            )
+        self.take_project(Project.open(Path(path), person=person), item=item)
 
     def take_project(self, project: Any, *, item: str | None = None) -> None:
         """Show a project that is already open; it is closed with the workspace."""
@@ -124,12 +106,25 @@ class Workspace(Choices):
         self.project_opened.emit(project)
         self.classes_changed.emit(project.classes)
         self.active_class_changed.emit(self.active_class)
+        if project.read_only:
+            self._say_read_only(project)
         self.runs.find()
         wanted = item or self.settings.get("memory.last_items").get(str(project.path))
         if wanted is None or self.queue.row_of(wanted) < 0:
             wanted = self.queue.order[0] if len(self.queue) else None
         if wanted is not None:
             self.open_item(wanted)
+
+    def _say_read_only(self, project: Any) -> None:
+        self.post(
+            Message(
+                f"{project.name} is open for reading: {project.writer}.",
+                kind="banner",
+                tone="warning",
+                key="read-only",
+                hint="Close it there to write here.",
+            )
+        )
 
     def close_project(self) -> None:
         """Finish what waits to be written, then let go of the project."""
@@ -144,6 +139,8 @@ class Workspace(Choices):
         self.runs.forget()
         self.item = self.labels = self.truth = self.image = None
         self.model = self.proposal = self.pending = self.requested = None
+        for key in ("read-only", "store"):
+            self.withdraw(key)
         self._shelf.clear()
         self._history = []
         self._windows.clear()
@@ -478,6 +475,23 @@ class Workspace(Choices):
     def person_origin(self) -> int:
         """The row of `source` that this person's strokes carry."""
         return 0 if self.project is None else int(self.project.source("person"))
+
+    def origin_text(self, origin: int) -> str:
+        """Who set a pixel, as the status bar says it."""
+        row = None if self.project is None else self.project.origins.by_id(origin)
+        if row is None:
+            return ""
+        mine = row.person == self.project.person
+        who = "you" if mine else row.person
+        if row.kind == "model":
+            return "Predicted by a model"
+        word = {
+            "person": "Painted by",
+            "imported": "Imported by",
+            "refined": "Refined by",
+            "interpolated": "Interpolated by",
+        }[row.kind]
+        return f"{word} {who}"
 
     def solve_grabcut(
         self, z: int, rect: Rect, seeds: Any, box: Rect | None = None, iterations: int = 5

@@ -1,0 +1,134 @@
+"""Export: a format of the table, which states, where to; written beside the window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+
+from app.dialogs.host import DialogHost
+from app.dialogs.sheet import FolderField, Form, Sheet
+from app.theme.controls import ComboBox, label
+from app.workspace.queue import STATES
+from segcore.base import MaskwrightError
+
+_CHOSEN = ("corrected", "accepted")
+
+
+class ExportDialog(Sheet):
+    """Format, states, folder; says what is left out before it writes."""
+
+    advanced = Signal(int, int)
+
+    def __init__(self, host: DialogHost) -> None:
+        from segcore.formats import FORMATS
+
+        super().__init__(host, "Export", "Export", "file-output")
+        project = host.workspace.project
+        self.format = ComboBox()
+        for row in FORMATS:
+            if row.writes is not None:
+                self.format.addItem(row.title, row.key)
+        counts = Counter(item.state for item in project.items)
+        self.states: dict[str, QCheckBox] = {}
+        states = QWidget()
+        boxes = QHBoxLayout(states)
+        boxes.setContentsMargins(0, 0, 0, 0)
+        boxes.setSpacing(16)
+        for state, word in STATES.items():
+            if state == "rejected":
+                continue
+            box = QCheckBox(f"{word} ({counts[state]:,})")
+            box.setChecked(state in _CHOSEN)
+            box.setEnabled(counts[state] > 0)
+            box.toggled.connect(lambda _: self._count())
+            self.states[state] = box
+            boxes.addWidget(box)
+        boxes.addStretch(1)
+        self.folder = FolderField("Export folder", lambda: Path(project.path).parent)
+        self.folder.set_path(Path(project.path).parent / f"{project.name}-export")
+        self.copy = QCheckBox("Put copies of the images beside the masks")
+        self.note = label(kind="small", tone="muted")
+        self.note.setWordWrap(True)
+        form = Form()
+        form.add("Format", self.format)
+        form.add("Items", states)
+        form.add("Folder", self.folder)
+        form.add("Images", self.copy)
+        self.body.addWidget(form)
+        self.body.addWidget(self.note)
+        self.body.addStretch(1)
+        said = "A manifest with digests is written beside the masks. "
+        self.body.addWidget(
+            label(f"{said}For research use, not a medical device.", kind="small", tone="muted")
+        )
+        self.advanced.connect(self.show_progress)
+        self._project, self._counts = project, counts
+        self._count()
+        self.setMinimumWidth(560)
+
+    @property
+    def chosen_states(self) -> list[str]:
+        return [state for state, box in self.states.items() if box.isChecked()]
+
+    def _count(self) -> None:
+        chosen = sum(self._counts[s] for s in self.chosen_states)
+        left = len(self._project.items) - chosen
+        self.note.setText(f"{chosen:,} items are written, {left:,} are left out.")
+        self.main_button.setEnabled(chosen > 0)
+        self.main_button.setToolTip("" if chosen else "No item is in a state that is chosen.")
+
+    def run(self) -> None:
+        """Write beside the GUI thread; the dialog closes when it is done."""
+        out = self.folder.path
+        if out is None:
+            self.say("Choose a folder.")
+            return
+        self.say("")
+        self.main_button.setEnabled(False)
+        key, states, copy = self.format.currentData(), self.chosen_states, self.copy.isChecked()
+        project, told = self._project, self.advanced
+
+        def work() -> Any:
+            from segcore.projects.exporting import export_project
+
+            project.scribe.flush()
+            return export_project(
+                project,
+                out,
+                key,
+                states,
+                copy_images=copy,
+                stage=lambda _title, done, total: told.emit(done, total),
+            )
+
+        self.host.workspace.background.run(work, self._done, self._failed)
+
+    def _done(self, report: Any) -> None:
+        from app.workspace import Message, Remedy
+
+        noun = "item" if report.items == 1 else "items"
+        self.host.workspace.post(
+            Message(
+                f"Exported {report.items:,} {noun} to {report.folder.name}",
+                hint=report.notes[0] if report.notes else "",
+                remedy=Remedy("Open folder", lambda: _open_folder(report.folder)),
+            )
+        )
+        self.accept()
+
+    def _failed(self, error: Exception) -> None:
+        self.show_progress(0, 0)
+        self.main_button.setEnabled(True)
+        known = isinstance(error, MaskwrightError)
+        self.say(str(error) if known else "The export failed. Details are in the log.")
+
+
+def _open_folder(folder: Path) -> None:
+    from PySide6.QtCore import QUrl
+    from PySide6.QtGui import QDesktopServices
+
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

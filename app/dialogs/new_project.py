@@ -1,0 +1,150 @@
+"""New project: a folder of images, folders of masks if there are any, classes, what is held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLineEdit
+
+from app.dialogs.host import DialogHost
+from app.dialogs.sheet import FolderField, Form, Sheet
+from app.theme.controls import ComboBox
+from segcore.base import CLASS_PRESETS, MaskwrightError
+
+_PRESET_TITLES = {"camvid": "CamVid, 11 classes and void", "binary": "Background and foreground"}
+
+
+class NewProjectDialog(Sheet):
+    """What `maskwright new` asks, as a form.
+
+    Parameters
+    ----------
+    images : folder of images to begin with.
+    masks : begin at the masks (Import images and masks).
+    """
+
+    advanced = Signal(str, int, int)
+
+    def __init__(
+        self, host: DialogHost, images: Path | None = None, *, masks: bool = False
+    ) -> None:
+        title = "Import images and masks" if masks else "New project"
+        super().__init__(host, title, "Create project", "folder-plus")
+        self.images = FolderField("Images")
+        self.name = QLineEdit()
+        self.place = FolderField("Where the project is kept")
+        self.place.set_path(Path.home())
+        self.truth = FolderField("Truth", self._images_folder)
+        self.predictions = FolderField("Predictions", self._images_folder)
+        self.labels = FolderField("Labels", self._images_folder)
+        self.classes = ComboBox()
+        self.classes.addItem("As found in the masks", "")
+        for key in CLASS_PRESETS:
+            self.classes.addItem(_PRESET_TITLES.get(key, key), key)
+        self.instances = QLineEdit()
+        self.instances.setPlaceholderText("Masks hold classes")
+        self.hold_out = QLineEdit("0.15")
+        form = Form()
+        form.add("Images", self.images, "Pictures, NIfTI volumes or DICOM series.")
+        form.add("Name", self.name)
+        form.add("Kept in", self.place)
+        form.add_heading("Masks")
+        form.add("Truth", self.truth, "What scores are measured against.")
+        form.add("Predictions", self.predictions, "Of another model; to be corrected.")
+        form.add("Labels", self.labels, "Drawn by a person.")
+        form.add_heading("Classes and training")
+        form.add("Classes", self.classes)
+        form.add("Objects of class", self.instances, "If numbers in the masks are single objects.")
+        form.add(
+            "Held out", self.hold_out, "Never trained on: a share, a pattern of names, or none."
+        )
+        self.body.addWidget(form)
+        self.body.addStretch(1)
+        self.images.edit.textChanged.connect(self._suggest)
+        self.advanced.connect(self._advance)
+        if images is not None:
+            self.images.set_path(images)
+        self.setMinimumWidth(600)
+        (self.truth if masks and images else self.images).setFocus()
+
+    def _images_folder(self) -> Path:
+        path = self.images.path
+        return path.parent if path is not None else Path.home()
+
+    def _suggest(self, text: str) -> None:
+        path = Path(text)
+        if text and not self.name.isModified():
+            generic = path.name.casefold() in ("images", "imgs", "pictures", "data")
+            self.name.setText(path.parent.name if generic else path.name)
+        if text and path.parent.is_dir() and path.is_absolute():
+            self.place.set_path(path.parent)
+
+    def plan(self) -> Any:
+        """What was filled in, as `NewProject`.
+
+        Raises
+        ------
+        MaskwrightError : a field is missing or makes no sense.
+        """
+        from segcore.base import ClassSet
+        from segcore.projects.new import NewProject
+        from segcore.projects.splits import HoldOut
+
+        if self.images.path is None:
+            raise MaskwrightError("Choose a folder of images.")
+        name = self.name.text().strip().removesuffix(".maskwright")
+        if not name:
+            raise MaskwrightError("Give the project a name.")
+        chosen = self.classes.currentData()
+        return NewProject(
+            path=(self.place.path or Path.home()) / f"{name}.maskwright",
+            images=self.images.path,
+            truth=self.truth.path,
+            predictions=self.predictions.path,
+            labels=self.labels.path,
+            classes=ClassSet.load(chosen) if chosen else None,
+            instances=self.instances.text().strip() or None,
+            hold_out=HoldOut.parse(self.hold_out.text().strip() or "none"),
+        )
+
+    def run(self) -> None:
+        """Make the project beside the GUI thread, then open it."""
+        try:
+            plan = self.plan()
+        except MaskwrightError as error:
+            self.say(str(error))
+            return
+        self.say("")
+        self.main_button.setEnabled(False)
+        told = self.advanced
+
+        def work() -> Any:
+            from segcore.projects.new import create_project
+
+            return create_project(plan, told.emit)
+
+        self.host.workspace.background.run(work, self._done, self._failed)
+
+    def _advance(self, title: str, done: int, total: int) -> None:
+        self.show_progress(done, total)
+        self.say(f"{title}, {done:,} of {total:,}", "muted")
+
+    def _done(self, made: Any) -> None:
+        self.accept()
+        self.host.open_path(made.path)
+        hints = list(made.hints)
+        if made.refused:
+            hints.insert(0, f"{len(made.refused)} images could not be opened and are left out.")
+        from app.workspace import Message
+
+        self.host.workspace.post(
+            Message(f"Made {made.path.name} with {made.items:,} items", hint=" ".join(hints[:2]))
+        )
+
+    def _failed(self, error: Exception) -> None:
+        self.show_progress(0, 0)
+        self.main_button.setEnabled(True)
+        known = isinstance(error, MaskwrightError)
+        self.say(str(error) if known else "The project could not be made. Details are in the log.")

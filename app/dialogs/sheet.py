@@ -1,0 +1,149 @@
+"""The frame of every dialog: title, body, an error under it, buttons with verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.dialogs.host import DialogHost
+from app.theme.controls import ThemedLabel, button, icon_button, label, line, set_tone
+
+
+class Sheet(QDialog):
+    """A dialog that does not stop the window behind it.
+
+    Parameters
+    ----------
+    title : of the page, sentence case.
+    verb : on the main button; "" for a dialog that only shows.
+    """
+
+    def __init__(self, host: DialogHost, title: str, verb: str = "", icon: str = "") -> None:
+        super().__init__(host.widget)
+        self.host = host
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setModal(False)
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(8)
+        self.error = label(tone="danger")
+        self.error.setWordWrap(True)
+        self.error.hide()
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.hide()
+        self.close_button = button("Cancel" if verb else "Close", run=self.reject)
+        self.main_button = button(verb, icon, tone="primary", run=self.run)
+        self.main_button.setVisible(bool(verb))
+        self.main_button.setDefault(bool(verb))
+        self.foot = QHBoxLayout()
+        self.foot.setSpacing(8)
+        self.foot.addStretch(1)
+        self.foot.addWidget(self.close_button)
+        self.foot.addWidget(self.main_button)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(16, 16, 16, 16)
+        outer.setSpacing(12)
+        outer.addWidget(label(title, kind="page"))
+        outer.addLayout(self.body, 1)
+        outer.addWidget(self.error)
+        outer.addWidget(self.progress)
+        outer.addWidget(line())
+        outer.addLayout(self.foot)
+
+    def run(self) -> None:
+        """What the main button does."""
+        self.accept()
+
+    def say(self, text: str, tone: str = "danger") -> None:
+        """A sentence under the fields; "" takes it away."""
+        self.error.setText(text)
+        set_tone(self.error, tone)
+        self.error.setVisible(bool(text))
+
+    def show_progress(self, done: int, total: int) -> None:
+        """How far work is that was started here."""
+        self.progress.setVisible(total > 0)
+        self.progress.setRange(0, max(1, total))
+        self.progress.setValue(done)
+
+
+class Form(QWidget):
+    """Labels at the left, fields at the right, a muted sentence under a field."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setColumnStretch(1, 1)
+        self._rows = 0
+
+    def add(self, title: str, field: QWidget, help_text: str = "") -> ThemedLabel:
+        """One row; gives the label of the sentence."""
+        name = label(title)
+        name.setBuddy(field)
+        field.setAccessibleName(title)
+        self._grid.addWidget(name, self._rows, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._grid.addWidget(field, self._rows, 1)
+        said = label(help_text, kind="small", tone="muted")
+        said.setWordWrap(True)
+        said.setVisible(bool(help_text))
+        self._grid.addWidget(said, self._rows + 1, 1)
+        self._rows += 2
+        return said
+
+    def add_heading(self, title: str) -> None:
+        made = label(title, kind="group")
+        made.setContentsMargins(0, 8, 0, 0)
+        self._grid.addWidget(made, self._rows, 0, 1, 2)
+        self._rows += 1
+
+    def add_wide(self, field: QWidget) -> None:
+        self._grid.addWidget(field, self._rows, 0, 1, 2)
+        self._rows += 1
+
+
+class FolderField(QWidget):
+    """A path that can be typed or chosen."""
+
+    def __init__(self, title: str, start: Callable[[], Path] = Path.home) -> None:
+        super().__init__()
+        self._title, self._start = title, start
+        self.edit = QLineEdit()
+        self.edit.setClearButtonEnabled(False)
+        browse = icon_button("folder-open", f"Choose: {title}", run=self._browse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.edit, 1)
+        row.addWidget(browse)
+        self.setFocusProxy(self.edit)
+
+    @property
+    def path(self) -> Path | None:
+        text = self.edit.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def set_path(self, path: Path) -> None:
+        self.edit.setText(str(path))
+
+    def _browse(self) -> None:
+        start = self.path or self._start()
+        chosen = QFileDialog.getExistingDirectory(self, self._title, str(start))
+        if chosen:
+            self.edit.setText(chosen)

@@ -1,0 +1,211 @@
+"""The status bar: at the left what is under the cursor, at the right zoom, stroke, saved, core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from app.theme.controls import ThemedLabel, label, line, swatch_icon
+from app.theme.icons import pixmap
+from app.theme.theme import theme
+from app.workspace import Cursor, Workspace
+
+
+class StatusBar(QWidget):
+    """24 px high."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self.setObjectName("bars")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.place, self.value = label(kind="small"), label(kind="small")
+        self._swatch, self.named = QLabel(), label(kind="small")
+        self.origin = label(kind="small")
+        self.hint = label("No project open", kind="small")
+        self.window_text = label(kind="small")
+        self.zoom, self.stroke = label(kind="small"), label(kind="small")
+        self._saved_icon, self.saved = QLabel(), label(kind="small")
+        self._core_icon, self.core = QLabel(), label(kind="small")
+        self._origins: dict[int, str] = {}
+        self._lay_out()
+        self._connect()
+        self._show_cursor(None)
+        self._show_saved()
+        self._show_core(workspace.core_text)
+
+    def _lay_out(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 0, 12, 0)
+        layout.setSpacing(8)
+        self._dividers: list[tuple[ThemedLabel, QWidget]] = []
+        layout.addWidget(self.hint)
+        layout.addWidget(self.place)
+        for text, extra in ((self.value, None), (self.named, self._swatch), (self.origin, None)):
+            divider = self._divider()
+            self._dividers.append((text, divider))
+            layout.addWidget(divider)
+            if extra is not None:
+                layout.addWidget(extra)
+            layout.addWidget(text)
+        layout.addStretch(1)
+        self._right: list[tuple[ThemedLabel, QWidget]] = []
+        for text, mark in (
+            (self.window_text, None),
+            (self.zoom, None),
+            (self.stroke, None),
+            (self.saved, self._saved_icon),
+            (self.core, self._core_icon),
+        ):
+            if text is not self.window_text:
+                divider = self._divider()
+                self._right.append((text, divider))
+                layout.addWidget(divider)
+            if mark is not None:
+                layout.addWidget(mark)
+            layout.addWidget(text)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._size()
+
+    def _divider(self) -> QWidget:
+        made = line(vertical=True)
+        made.setFixedHeight(12)
+        return made
+
+    def _size(self) -> None:
+        self.setFixedHeight(max(24, theme().line() + 8))
+
+    def _connect(self) -> None:
+        workspace = self._workspace
+        workspace.cursor_moved.connect(self._show_cursor)
+        workspace.zoom_changed.connect(self._show_zoom)
+        workspace.stroke_timed.connect(self._show_stroke)
+        workspace.core_changed.connect(self._show_core)
+        workspace.window_changed.connect(self._show_window)
+        workspace.history_changed.connect(self._show_saved)
+        workspace.label_committed.connect(self._show_saved)
+        workspace.store_troubled.connect(self._show_saved)
+        workspace.store_recovered.connect(self._show_saved)
+        workspace.project_opened.connect(self._opened)
+        workspace.project_closed.connect(self._opened)
+        workspace.item_requested.connect(self._item)
+        theme().changed.connect(self._themed)
+
+    # -- showing ------------------------------------------------------------------------------
+
+    def _themed(self) -> None:
+        self._size()
+        self._show_core(self._workspace.core_text)
+        self._show_saved()
+
+    def _opened(self, _project: Any = None) -> None:
+        self._origins.clear()
+        open_now = self._workspace.project is not None
+        self.hint.setText("" if open_now else "No project open")
+        for text in (self.zoom, self.stroke, self.window_text):
+            text.setText("")
+        self._show_cursor(None)
+        self._show_saved()
+
+    def _item(self, item: Any) -> None:
+        self.hint.setText(item.name)
+
+    def _show_cursor(self, cursor: Cursor | None) -> None:
+        self.hint.setVisible(cursor is None)
+        self.place.setVisible(cursor is not None)
+        if cursor is None:
+            self.value.setText("")
+            self.named.setText("")
+            self.origin.setText("")
+        else:
+            labels = self._workspace.labels
+            deep = labels is not None and labels.shape.is_volume
+            where = f"x {cursor.x:,}  y {cursor.y:,}" + (f"  z {cursor.z + 1}" if deep else "")
+            self.place.setText(where)
+            self.value.setText("" if cursor.values is None else _values(cursor.values))
+            self._show_class(cursor)
+        for text, divider in self._dividers:
+            divider.setVisible(bool(text.text()))
+            text.setVisible(bool(text.text()))
+        self._swatch.setVisible(bool(self.named.text()) and not self._swatch.pixmap().isNull())
+
+    def _show_class(self, cursor: Cursor) -> None:
+        classes = self._workspace.classes
+        if cursor.class_id is None or classes is None:
+            self.named.setText("")
+            self.origin.setText("")
+            return
+        found = classes.get(cursor.class_id)
+        self.named.setText(found.name if found is not None else "Not in a class")
+        if found is None:
+            self._swatch.clear()
+        else:
+            drawn = swatch_icon(found.colour, 10, self.devicePixelRatioF()).pixmap(16, 16)
+            self._swatch.setPixmap(drawn)
+        self.origin.setText(self._origin_text(cursor.origin) if cursor.class_id else "")
+
+    def _origin_text(self, origin: int) -> str:
+        if not origin:
+            return ""
+        found = self._origins.get(origin)
+        if found is None:
+            found = self._origins[origin] = self._workspace.origin_text(origin)
+        return found
+
+    def _show_zoom(self, scale: float) -> None:
+        self.zoom.setText(f"{scale * 100:,.0f} %")
+        self._show_dividers()
+
+    def _show_stroke(self, milliseconds: float) -> None:
+        self.stroke.setText(f"Stroke {milliseconds:.1f} ms")
+        self._show_dividers()
+
+    def _show_window(self, low: float, high: float) -> None:
+        image = self._workspace.image
+        deep = image is not None and image.dtype.itemsize > 1
+        text = f"W {high - low:,.0f}  L {(low + high) / 2:,.0f}".replace("-", "−")
+        self.window_text.setText(text if deep else "")
+
+    def _show_saved(self, *_: object) -> None:
+        workspace = self._workspace
+        waiting = workspace.waiting_strokes
+        if workspace.project is None:
+            self.saved.setText("")
+            self._saved_icon.clear()
+        elif workspace.read_only:
+            self._say_saved("Read-only", "lock", "warning")
+        elif waiting:
+            noun = "stroke" if waiting == 1 else "strokes"
+            self._say_saved(f"Saving {waiting} {noun}", "circle-dashed", "muted")
+        else:
+            self._say_saved("All saved", "check", "success")
+        self._show_dividers()
+
+    def _say_saved(self, text: str, mark: str, role: str) -> None:
+        self.saved.setText(text)
+        self._saved_icon.setPixmap(pixmap(mark, role, 14, self.devicePixelRatioF()))
+
+    def _show_core(self, text: str) -> None:
+        self.core.setText(text)
+        trouble = "stopped" in text
+        role = "warning" if trouble else "muted"
+        self.core.set_tone("warning" if trouble else "")
+        self._core_icon.setPixmap(pixmap("cpu", role, 14, self.devicePixelRatioF()))
+        self._show_dividers()
+
+    def _show_dividers(self) -> None:
+        seen = False
+        for text, divider in self._right:
+            shown = bool(text.text())
+            divider.setVisible(shown and seen)
+            text.setVisible(shown)
+            seen = seen or shown
+        self._saved_icon.setVisible(bool(self.saved.text()))
+
+
+def _values(values: tuple[float, ...]) -> str:
+    return "  ".join(f"{v:,.0f}" if float(v).is_integer() else f"{v:,.3g}" for v in values).replace(
+        "-", "−"
+    )
