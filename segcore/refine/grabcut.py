@@ -27,6 +27,7 @@ _RNG_SEED = 20040808  # OpenCV starts its k-means at random; the date of the pap
 _COMPONENTS = 5  # Gaussians of each colour model in OpenCV
 _PERCENTILES = (0.5, 99.5)
 _MIN_MARGIN = 16
+_NARROW = 4
 _BAND = 2.0  # coarse pixels on either side of the coarse rim that the fine cut decides again
 _SETTLED = 1e-4  # share of pixels that an iteration moves when it has nothing more to say
 
@@ -39,6 +40,7 @@ def grabcut(
     box: Rect | None = None,
     iterations: int = 5,
     *,
+    connected: bool = False,
     cancelled: Callable[[], bool] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> NDArray[np.bool_]:
@@ -52,6 +54,8 @@ def grabcut(
     box : the object lies inside; rows and columns of the image. What lies outside is background,
         but for foreground seeds. May stick out of the image.
     iterations : of learning colours and cutting; at least 1.
+    connected : leave out parts that hold no foreground seed, if there is such a seed: one nucleus
+        of many that look alike.
     cancelled : asked between iterations.
     progress : told the share that is done.
 
@@ -72,16 +76,16 @@ def grabcut(
     work = _work_rect(seeds, box)
     if work.is_empty:
         return result
-    crop, marks = _eight_bits(image[work.slices]), seeds[work.slices]
-    inside = None if box is None else _inside(box, work)
     watch = _Watch(cancelled or _never, progress or _nothing, iterations)
-    if work.area <= DIRECT_PIXELS:
-        solved, _ = _solve(crop, marks, inside, watch)
-    else:
-        solved = _solve_large(crop, marks, inside, watch)
-    solved[marks == FOREGROUND] = True
-    solved[marks == BACKGROUND] = False
-    result[work.slices] = solved
+    found = _cut(image, seeds, box, work, watch)
+    if box is not None and not result.any() and not found.any():
+        # Something like the object also lies further off, so its colours count as background.
+        # What is close around the box tells more then than nothing at all would.
+        work = box.grown(_NARROW).intersect(work)
+        found = _cut(image, seeds, box, work, watch)
+    if connected and result.any():
+        found = _holding(found, result[work.slices])
+    result[work.slices] = found
     return result
 
 
@@ -147,6 +151,8 @@ def _work_rect(seeds: NDArray[Any], box: Rect | None) -> Rect:
     inside = box.intersect(whole)
     if inside.is_empty:
         return inside
+    if whole.area <= DIRECT_PIXELS:
+        return whole
     # The ring around the box is where the background's colours are learned. All of a large
     # picture would cost more and say less about what surrounds the object.
     margin = max(_MIN_MARGIN, max(inside.height, inside.width) // 2)
@@ -202,6 +208,30 @@ def _bounds(marked: NDArray[np.bool_]) -> Rect:
 
 
 # -- the cut ------------------------------------------------------------------------------------
+
+
+def _cut(
+    image: NDArray[Any], seeds: NDArray[Any], box: Rect | None, work: Rect, watch: _Watch
+) -> NDArray[np.bool_]:
+    """The answer inside `work`."""
+    crop, marks = _eight_bits(image[work.slices]), seeds[work.slices]
+    inside = None if box is None else _inside(box, work)
+    if work.area <= DIRECT_PIXELS:
+        solved, _ = _solve(crop, marks, inside, watch)
+    else:
+        solved = _solve_large(crop, marks, inside, watch)
+    solved[marks == FOREGROUND] = True
+    solved[marks == BACKGROUND] = False
+    return solved
+
+
+def _holding(found: NDArray[np.bool_], marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts (8 neighbours) in which something is marked."""
+    _, parts = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
+    kept = np.zeros(int(parts.max(initial=0)) + 1, np.bool_)
+    kept[parts[marked]] = True
+    kept[0] = False
+    return np.asarray(kept[parts], np.bool_)
 
 
 class _Watch(NamedTuple):

@@ -108,6 +108,7 @@ class Grabcut(Job, frozen=True, eq=False, kw_only=True):
     image : (rect.height, rect.width[, c]), any real dtype: the pixels of the crop.
     seeds : (rect.height, rect.width) uint8: 0 unknown, 1 foreground, 2 background.
     box : in the slice's coordinates, as `rect` is; None for none.
+    iterations, connected : as for `segcore.refine.grabcut`.
     """
 
     rect: Rect
@@ -115,6 +116,7 @@ class Grabcut(Job, frozen=True, eq=False, kw_only=True):
     seeds: NDArray[np.uint8]
     box: Rect | None = None
     iterations: int = 5
+    connected: bool = False
 
 
 AnyJob: TypeAlias = Predict | Describe | Warm | Unload | Grabcut

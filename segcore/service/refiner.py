@@ -22,6 +22,7 @@ def solve_grabcut(job: Grabcut, context: JobContext) -> None:
         job.seeds,
         box,
         job.iterations,
+        connected=job.connected,
         cancelled=context.cancelled,
         progress=context.progress,
     )
