@@ -7,7 +7,7 @@ Context", Lin et al. 2014, doi:10.1007/978-3-319-10602-1_48.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,9 @@ def describe_coco(
             f'COCO knows no void: "{void[0]}" is a category like others, marked "ignore".'
         )
     if any(item.shape.is_volume for item in items):
-        sentences.append("Every slice of a volume is an image; objects do not join across slices.")
+        sentences.append(
+            "Every slice of a volume is an image of its own, with the volume as its file."
+        )
     return sentences + shared_sentences(items, classes, options)
 
 
@@ -85,9 +87,9 @@ def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
         stem = export.names.stem_of(item.name)
         first_picture, first_annotation = len(pictures), len(annotations)
         export.add_item(item, stem)
-        files = export.items[-1]["images"]
+        file = _file_of(item, stem, export.items[-1]["images"])
         for z in range(item.shape.z):
-            picture = _picture(len(pictures) + 1, item, stem, z, files)
+            picture = _picture(len(pictures) + 1, item, z, file)
             pictures.append(picture)
             for class_id, instance, runs in _regions(item, z):
                 if class_id in left_out or class_id not in categories:
@@ -130,11 +132,16 @@ def _category(c: SegClass, number: int) -> dict[str, Any]:
     }
 
 
-def _picture(
-    number: int, item: ExportItem, stem: str, z: int, files: list[dict[str, Any]]
-) -> dict[str, Any]:
-    # One file a slice where there are as many; else the first, and the slice's number beside it.
-    file = files[z if len(files) == item.shape.z else 0]["path"] if files else stem
+def _file_of(item: ExportItem, stem: str, files: list[dict[str, Any]]) -> str:
+    """What the pictures of an item name as their file: of a series the folder, because the order
+    of its files by name need not be that of its slices."""
+    if not files:
+        return stem
+    first = PurePosixPath(files[0]["path"])
+    return (first.parent if item.images[0].is_dir() else first).as_posix()
+
+
+def _picture(number: int, item: ExportItem, z: int, file: str) -> dict[str, Any]:
     picture: dict[str, Any] = {
         "id": number,
         "file_name": file,

@@ -32,31 +32,37 @@ class Target:
 
     def write(self, name: str, data: bytes) -> str:
         """Write a file and give its SHA-256."""
-        path = self._path(name)
-        path.write_bytes(data)
-        return self._noted(name, path)
+        with self._new(name) as stream:
+            stream.write(data)
+        return self._noted(name)
 
     def copy(self, name: str, source: BinaryIO) -> str:
         """Copy the rest of an open file and give its SHA-256."""
-        path = self._path(name)
-        with path.open("wb") as stream:
+        with self._new(name) as stream:
             shutil.copyfileobj(source, stream, 1 << 20)
-        return self._noted(name, path)
+        return self._noted(name)
 
     def write_json(self, name: str, content: Any) -> str:
         """Write JSON without indentation, as large files of numbers need it; gives the SHA-256."""
-        path = self._path(name)
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            json.dump(content, stream, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return self._noted(name, path)
+        text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        with self._new(name) as stream:
+            for part in text.iterencode(content):
+                stream.write(part.encode())
+        return self._noted(name)
 
-    def _path(self, name: str) -> Path:
+    @contextmanager
+    def _new(self, name: str) -> Iterator[BinaryIO]:
+        """A file to write, which is on the disk when the block ends: a network's disk says only
+        then that it is full."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        with path.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
 
-    def _noted(self, name: str, path: Path) -> str:
-        self.files[name] = digest_file(path)
+    def _noted(self, name: str) -> str:
+        self.files[name] = digest_file(self.folder / name)
         return self.files[name]
 
 
