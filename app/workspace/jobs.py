@@ -197,6 +197,7 @@ class Jobs(QObject):
                     seeds=seeds,
                     box=box,
                     iterations=iterations,
+                    connected=True,  # the object that was marked, not every one that looks like it
                 )
             )
         )
