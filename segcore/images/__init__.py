@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from segcore.images.display import default_window, robust_range, to_display, window_bounds
 from segcore.images.family import Family
 from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
+from segcore.images.pyramid import PyramidSource, with_pyramid
 from segcore.images.registry import FAMILIES, family_of_name, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
 
@@ -23,6 +24,7 @@ __all__ = [
     "ImageInfo",
     "ImageSource",
     "Level",
+    "PyramidSource",
     "WindowPreset",
     "default_window",
     "dicom_series",
@@ -35,6 +37,7 @@ __all__ = [
     "scan",
     "to_display",
     "window_bounds",
+    "with_pyramid",
 ]
 
 

@@ -170,7 +170,7 @@ def _through_formula(
 def _sample(source: ImageSource, z: int) -> NDArray[Any]:
     """Values of a slice, thinned to about a quarter million, from the smallest fitting level."""
     level = len(source.levels) - 1
-    while level > 0 and _area(source, level) < _SAMPLES // 4:
+    while level > 0 and (_area(source, level) < _SAMPLES // 4 or not source.is_ready(level, z)):
         level -= 1
     grid = source.levels[level].shape
     rect = Rect(0, 0, grid.y, grid.x)

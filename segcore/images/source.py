@@ -28,8 +28,8 @@ _CACHE_BYTES = 192 * 2**20
 class Level(NamedTuple):
     """One resolution of an image; level 0 is the full one.
 
-    `scale` is the number of level-0 pixels per pixel of this level, as (y, x), exact: the
-    quotient of the sizes, not the power of two that somebody meant.
+    `scale` is the number of level-0 pixels per pixel of this level, as (y, x), exact: for a
+    level that the file brings the quotient of the sizes, not the power of two that somebody meant.
     """
 
     shape: Shape
@@ -157,6 +157,10 @@ class ImageSource:
         pixels = self._region(z, rect, level, wanted)
         # A copy also where a view would do: what is in the cache is nobody's to change.
         return np.array(pixels, dtype=self.dtype, order="C", copy=True)
+
+    def is_ready(self, level: int, z: int = 0) -> bool:
+        """Whether a level can be read at once; one that has to be made first cannot."""
+        return level < len(self.levels)
 
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         """Values of a rectangle inside the grid; overridden where less than a slice is read."""
