@@ -207,15 +207,16 @@ class Durable:
         recovered = self.trouble is not None
         for entry in batch:
             self._committed(entry)
+        # Whoever waits for the queue finds that everybody has heard of it.
+        if ids:
+            self._announce(Committed(ids))
+        for entry in batch:
+            entry.durable.set_result(entry.id)
         with self._changed:
             for _ in batch:
                 self._queue.popleft()
             self.trouble = None
             self._changed.notify_all()
-        for entry in batch:
-            entry.durable.set_result(entry.id)
-        if ids:
-            self._announce(Committed(ids))
         if recovered:
             self._announce(StoreRecovered())
 
