@@ -29,7 +29,7 @@ from app.canvas.cursors import CursorPainter
 from app.canvas.frame import Frame
 from app.canvas.gestures import Gestures
 from app.canvas.look import Look, make_look
-from app.canvas.overlays import paint_focus, paint_preview, paint_sentence
+from app.canvas.overlays import PreviewPainter, paint_focus, paint_sentence
 from app.canvas.picture import Picture
 from app.canvas.scene import Scene
 from app.canvas.slices import SliceSlider
@@ -63,6 +63,7 @@ class Canvas(QWidget):
         self.frame = Frame(self)
         self.gestures = Gestures(workspace, self.frame, self)
         self.cursor_painter = CursorPainter(self)
+        self.preview_painter = PreviewPainter()
         self.controls = Controls(self)
         self.bar = PendingBar(workspace, self)
         self.slider = SliceSlider(workspace, self)
@@ -75,6 +76,7 @@ class Canvas(QWidget):
         self._error: MaskwrightError | None = None
         self._fitting = True
         self._event_at: float | None = None
+        self._focus_by_key = False
         self._latencies: list[float] = []
 
         self.setObjectName("canvas")
@@ -106,6 +108,7 @@ class Canvas(QWidget):
         workspace.classes_changed.connect(lambda _: self.change_look())
         workspace.tool_changed.connect(lambda _: self._change_tool())
         workspace.tool_options_changed.connect(self.cursor_painter.refresh)
+        workspace.interrupt = self.controls.drop_gesture
         workspace.prediction_tile_arrived.connect(self._take_predicted)
         workspace.proposal_changed.connect(lambda _: self._end_stream())
         theme().changed.connect(self.update)
@@ -378,6 +381,11 @@ class Canvas(QWidget):
         super().leaveEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
+        # A ring round the picture all day would compete with it; by keyboard one must see it.
+        self._focus_by_key = event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+        )
         super().focusInEvent(event)
         self.update()
 
@@ -419,11 +427,11 @@ class Canvas(QWidget):
             self.frame.paint(painter, rect)
         painter.setClipping(False)
         if self.view is not None and self.workspace.item is not None:
-            paint_preview(painter, self.view, self.gestures.preview, self._look, ratio)
+            self.preview_painter.paint(painter, self.view, self.gestures.preview, self._look, ratio)
             self.cursor_painter.paint(painter)
         painter.resetTransform()
         paint_sentence(painter, self.rect(), self._sentence(), theme())
-        if self.hasFocus():
+        if self.hasFocus() and self._focus_by_key:
             paint_focus(painter, self.rect(), theme())
         painter.end()
         if self._event_at is not None:
