@@ -99,15 +99,17 @@ RECIPES = {
 LICENCES = {
     "nuclei": (
         "BSD-3-Clause; data CC0 1.0; encoder's first weights Apache-2.0",
-        "BBBC038v1, Broad "
-        "Bioimage Benchmark Collection (Caicedo et al., Nature Methods 2019; Ljosa et al., "
-        "Nature Methods 2012)",
+        (
+            "BBBC038v1, Broad Bioimage Benchmark Collection (Caicedo et al., Nature Methods 2019; "
+            "Ljosa et al., Nature Methods 2012)"
+        ),
     ),
     "retina": (
         "BSD-3-Clause; data CC BY 4.0; encoder's first weights Apache-2.0",
-        "CHASE_DB1, "
-        "Kingston University and St George's, University of London (Fraz et al., IEEE "
-        "Transactions on Biomedical Engineering 2012; Owen et al. 2009), CC BY 4.0",
+        (
+            "CHASE_DB1, Kingston University and St George's, University of London (Fraz et al., "
+            "IEEE Transactions on Biomedical Engineering 2012; Owen et al. 2009), CC BY 4.0"
+        ),
     ),
 }
 

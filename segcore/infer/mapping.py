@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet
-from segcore.models.heads import match
+from segcore.models.heads import pair
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,14 @@ class ClassMapping:
 def map_classes(model_classes: ClassSet, project_classes: ClassSet) -> ClassMapping:
     """Match a model's scored classes with a project's classes in use."""
     table = np.zeros(65536, np.uint16)
-    mapped: list[tuple[str, str]] = []
-    unmapped: list[str] = []
-    found_ids = set()
-    for c in model_classes.scored:
-        found = match(c, project_classes)
-        if found is None:
-            unmapped.append(c.name)
-            continue
-        table[c.id] = found.id
-        found_ids.add(found.id)
-        mapped.append((c.name, found.name))
-    never = tuple(c.name for c in project_classes.scored if c.id not in found_ids)
-    return ClassMapping(table, tuple(mapped), tuple(unmapped), never)
+    ours, theirs = model_classes.scored, project_classes.active
+    pairs = pair(ours, theirs)
+    for i, j in pairs.items():
+        table[ours[i].id] = theirs[j].id
+    reached = {theirs[j].id for j in pairs.values()}
+    return ClassMapping(
+        table,
+        tuple((ours[i].name, theirs[j].name) for i, j in sorted(pairs.items())),
+        tuple(c.name for i, c in enumerate(ours) if i not in pairs),
+        tuple(c.name for c in project_classes.scored if c.id not in reached),
+    )

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segcore.models.heads import HeadPlan, for_project, match, plan_head
+    from segcore.models.heads import HeadPlan, for_project, pair, plan_head
     from segcore.models.output import SegOutput
     from segcore.models.prepare import Preparation, Statistics, statistics
     from segcore.models.registry import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from segcore.models.weights import find_models, load_model, model_digest, save_model
 
 _HOMES = {
-    "heads": ("HeadPlan", "for_project", "match", "plan_head"),
+    "heads": ("HeadPlan", "for_project", "pair", "plan_head"),
     "output": ("SegOutput",),
     "registry": (
         "Architecture",
@@ -63,8 +63,8 @@ __all__ = [
     "for_project",
     "load_model",
     "make_spec",
-    "match",
     "model_digest",
+    "pair",
     "plan_head",
     "register",
     "save_model",

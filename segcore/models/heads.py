@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from segcore.models.segmodel import SegModel
 
 
-def match(have: SegClass, others: ClassSet) -> SegClass | None:
-    """The class of `others` that is the same as `have`: by uuid, else by name whatever its case.
+def pair(ours: Sequence[SegClass], theirs: Sequence[SegClass]) -> dict[int, int]:
+    """Which of `ours` is which of `theirs`, as places; each is paired once at most.
 
-    A retired class is matched by nothing: nobody can want its pixels.
+    Equal uuids pair first, then equal names, whatever their case, among those left over.
     """
-    by_uuid = next((c for c in others.active if c.uuid == have.uuid), None)
-    return by_uuid or others.by_name(have.name)
+    found: dict[int, int] = {}
+    for key in (lambda c: c.uuid, lambda c: c.name.casefold()):
+        free = {key(c): j for j, c in enumerate(theirs) if j not in found.values()}
+        for i, c in enumerate(ours):
+            if i not in found and key(c) in free:
+                found[i] = free.pop(key(c))
+    return found
 
 
 @dataclass(frozen=True)
@@ -42,24 +47,24 @@ class HeadPlan:
 
 def plan_head(model_classes: ClassSet, project_classes: ClassSet) -> HeadPlan:
     """What fine-tuning on a project does to each row of the head."""
-    old = list(model_classes.scored)
+    old = model_classes.scored
     rows: list[SegClass] = list(project_classes.active)
-    channel_of_old: dict[str, int] = {}
+    pairs = pair(rows, old)
     copied: dict[int, int] = {}
     fresh: list[int] = []
     for channel, wanted in enumerate(project_classes.scored):
-        found = match(wanted, ClassSet(tuple(old)))
-        if found is None:
+        place = pairs.get(rows.index(wanted))
+        if place is None:
             fresh.append(channel)
         else:
-            copied[channel] = old.index(found)
-            channel_of_old[found.uuid] = channel
+            copied[channel] = place
+    known = set(pairs.values())  # also those that the project ignores: they are let go
     channel = len(project_classes.scored)
     taken = {c.id for c in project_classes.classes}
     values = {c.value for c in rows}
     frozen: list[int] = []
     for index, kept in enumerate(old):
-        if kept.uuid in channel_of_old or match(kept, project_classes) is not None:
+        if index in known:
             continue
         free = next(i for i in range(1, 65536) if i not in taken)
         taken.add(ClassId(free))

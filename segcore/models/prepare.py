@@ -157,7 +157,7 @@ def prepare(
 
     Returns
     -------
-    (c, h, w) float32, contiguous.
+    (c, h, w) float32, contiguous; one channel is repeated for a mean of several.
     """
     if image.ndim == 2:
         image = image[:, :, None]
@@ -176,6 +176,9 @@ def prepare(
         return values
     if not (preparation.kind == "imagenet" and image.dtype == np.uint8):
         np.clip(values, 0.0, 1.0, out=values)
-    values -= np.asarray(preparation.mean, np.float32).reshape(-1, 1, 1)
+    mean = np.asarray(preparation.mean, np.float32).reshape(-1, 1, 1)
+    if len(values) == 1 < len(mean):
+        values = np.repeat(values, len(mean), axis=0)
+    values -= mean
     values /= np.asarray(preparation.std, np.float32).reshape(-1, 1, 1)
     return values

@@ -40,6 +40,7 @@ from segcore.train.recipe import Recipe, parse_loss
 from segcore.train.score import confusion, summary
 
 _KEPT = "keeps_statistics"
+REPORT_SECONDS = 0.5  # between events of steps
 MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything by
 
 
@@ -151,7 +152,7 @@ def _train(
             progress.step += 1
             now = time.monotonic()
             progress.seconds += now - began
-            if now - reported > 0.5 or progress.step in (first + 1, steps):
+            if now - reported >= REPORT_SECONDS or progress.step in (first + 1, steps):
                 reported = now
                 pace = (progress.step - first) / max(progress.seconds - first_seconds, 1e-9)
                 left = (steps - progress.step) / pace
@@ -166,7 +167,7 @@ def _train(
                     rate=round(pace, 4),
                     seconds_left=round(max(left, 0.0), 1),
                 )
-            if now - saved > recipe.checkpoint_seconds:
+            if now - saved >= recipe.checkpoint_seconds:
                 save_checkpoint(run_dir, progress, model, optimiser, mean)
                 log.write("checkpoint", step=progress.step)
                 saved = time.monotonic()

@@ -21,7 +21,7 @@ Preparing = Literal["model", "imagenet", "percentile", "mean-std"]
 Targets = Literal["reviewed", "truth", "all"]
 LOSS_NAMES = ("ce", "dice", "iou")
 
-CROP_AREA = 288 * 384  # pixels
+CROP_AREA = 256 * 320  # pixels; a step of eight such crops takes about a second on two cores
 
 
 def _say(text: str) -> dict[str, str]:

@@ -245,7 +245,10 @@ def is_alive(run: Run) -> bool:
     if run.process is None or run.process["host"] != socket.gethostname():
         return False
     try:
-        started = psutil.Process(int(run.process["pid"])).create_time()
+        process = psutil.Process(int(run.process["pid"]))
+        started = process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:  # dead, and nobody has collected it yet
+            return False
     except psutil.Error:
         return False
     return bool(abs(started - float(run.process["started"])) < 1.0)

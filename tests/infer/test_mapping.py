@@ -1,0 +1,31 @@
+"""What a model calls something and what the project calls it."""
+
+from __future__ import annotations
+
+from segcore.base import CLASS_PRESETS, ClassId, ClassSet, SegClass
+from segcore.infer import map_classes
+
+
+def test_reordered_missing_and_new_classes_are_mapped_by_name_and_reported() -> None:
+    model = ClassSet.from_names(["background", "Nucleus", "debris"])
+    project = ClassSet(
+        (SegClass(ClassId(4), "nucleus", 1, None), SegClass(ClassId(9), "vessel", 2, None))
+    )
+    found = map_classes(model, project)
+    assert found.table[[1, 2, 3]].tolist() == [0, 4, 0]
+    assert found.table.sum() == 4
+    assert found.mapped == (("Nucleus", "nucleus"),)
+    assert found.unmapped == ("background", "debris")
+    assert found.never == ("vessel",)
+    assert "background, debris" in found.sentence
+    assert "vessel" in found.sentence
+
+
+def test_a_renamed_class_is_found_by_its_uuid() -> None:
+    model = CLASS_PRESETS["camvid"]
+    project = model.changed(4, name="Carriageway").changed(1, name="Road")
+    found = map_classes(model, project)
+    assert found.table[4] == 4
+    assert found.table[1] == 1, "the other class's new name does not steal it"
+    assert not found.unmapped
+    assert not found.sentence

@@ -1,0 +1,203 @@
+"""Frozen data, batches out of them, and the bounded cache in between."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from segcore.base import CLASS_PRESETS, BadFile, ClassSet, SizeMismatch
+from segcore.models import Preparation
+from segcore.train import Recipe, TrainItem, freeze, read_frozen
+from segcore.train.data import Batches, PictureCache, channel_table
+from segcore.train.losses import IGNORE
+
+CAMVID = CLASS_PRESETS["camvid"]
+RECIPE = Recipe(batch=4, crop_height=32, crop_width=32)
+
+
+def write(path: Path, seed: int = 0, size: tuple[int, int] = (40, 50)) -> Path:
+    values = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), values)
+    return path
+
+
+def frozen(tmp_path: Path, roles: str = "train train train") -> list[TrainItem]:
+    rng = np.random.default_rng(0)
+    return [
+        TrainItem(
+            f"i{n}",
+            (write(tmp_path / f"i{n}.png", n),),
+            rng.integers(0, 13, (40, 50)).astype(np.uint16),
+            role=role,  # type: ignore[arg-type]
+        )
+        for n, role in enumerate(roles.split())
+    ]
+
+
+def batches(tmp_path: Path, roles: str, recipe: Recipe = RECIPE) -> Batches:
+    data = freeze(frozen(tmp_path, roles), tmp_path / "run", CAMVID)
+    return Batches(
+        data.of("train"), data.of("replay"), recipe, Preparation(), 3, channel_table(CAMVID)
+    )
+
+
+# -- freezing ----------------------------------------------------------------------------------
+
+
+def test_frozen_items_come_back_and_void_is_not_learned_from(tmp_path: Path) -> None:
+    items = frozen(tmp_path, "train replay held_out")
+    freeze(items, tmp_path / "run", CAMVID, notes={"held_out": "why"})
+    data = read_frozen(tmp_path / "run")
+    assert data.classes == CAMVID
+    assert data.notes == {"held_out": "why"}
+    assert [i.role for i in data.items] == ["train", "replay", "held_out"]
+    for row, item in zip(data.items, items, strict=True):
+        expected = np.where(item.target == 12, 0, item.target)  # 12 is void's id
+        assert (row.read_target() == expected).all()
+        assert row.counts[3] == (item.target == 3).sum()
+        assert 12 not in row.counts
+        assert len(row.digest) == 64
+
+
+def test_a_later_change_of_the_label_does_not_reach_the_run(tmp_path: Path) -> None:
+    items = frozen(tmp_path)
+    data = freeze(items, tmp_path / "run", CAMVID)
+    before = data.items[0].read_target()
+    items[0].target[:] = 1
+    assert (data.items[0].read_target() == before).all()
+
+
+def test_a_target_off_the_images_grid_is_refused_with_both_sizes(tmp_path: Path) -> None:
+    item = TrainItem("odd", (write(tmp_path / "odd.png"),), np.ones((50, 40), np.uint16))
+    with pytest.raises(SizeMismatch, match="odd: the image is 50 x 40 and its label 40 x 50"):
+        freeze([item], tmp_path / "run", CAMVID)
+
+
+def test_a_run_without_items_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="nothing to train on"):
+        freeze([], tmp_path / "run", CAMVID)
+    with pytest.raises(BadFile, match="no run"):
+        read_frozen(tmp_path)
+
+
+def test_a_changed_image_is_noticed(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train")
+    write(tmp_path / "i0.png", size=(30, 30))
+    with pytest.raises(BadFile, match="has changed"):
+        made.make(0)
+
+
+# -- batches -----------------------------------------------------------------------------------
+
+
+def test_a_batch_depends_on_its_number_only(tmp_path: Path) -> None:
+    one = batches(tmp_path, "train train train")
+    other = batches(tmp_path, "train train train")
+    for number in (5, 0, 17):
+        first, second = one.make(number), other.make(number)
+        assert torch.equal(first.images, second.images)
+        assert torch.equal(first.target, second.target)
+    assert not torch.equal(one.make(1).images, one.make(2).images)
+    reseeded = batches(tmp_path, "train train train", RECIPE.changed(seed=1))
+    assert not torch.equal(one.make(0).images, reseeded.make(0).images)
+
+
+def test_batches_made_ahead_are_the_same_ones_in_order(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train train")
+    with contextlib.closing(made.ahead(3)) as stream:
+        ahead = [next(stream) for _ in range(4)]
+    assert [b.number for b in ahead] == [3, 4, 5, 6]
+    again = batches(tmp_path, "train train")
+    assert all(torch.equal(b.images, again.make(b.number).images) for b in ahead)
+
+
+def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train")
+    (tmp_path / "i0.png").unlink()
+    with contextlib.closing(made.ahead(0)) as stream, pytest.raises(BadFile):
+        next(stream)
+
+
+def test_an_epoch_passes_every_item_once(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train " * 8)
+    names = [[i.name for n in (2 * e, 2 * e + 1) for i in made.choose(n)] for e in range(3)]
+    assert all(sorted(epoch) == sorted(names[0]) for epoch in names)
+    assert len(set(names[0])) == 8
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(("share", "old"), [(0.0, 0), (0.25, 1), (0.5, 2), (0.9, 3)])
+def test_replay_takes_its_share_of_every_batch(tmp_path: Path, share: float, old: int) -> None:
+    made = batches(tmp_path, "train train replay replay replay", RECIPE.changed(replay=share))
+    for number in range(6):
+        chosen = made.choose(number)
+        assert len(chosen) == 4
+        assert sum(item.role == "replay" for item in chosen) == old
+
+
+def test_without_earlier_items_the_batch_is_all_new(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train train")
+    assert all(item.role == "train" for item in made.choose(0))
+
+
+def test_targets_are_channels_and_void_is_ignored(tmp_path: Path) -> None:
+    table = channel_table(CAMVID)
+    assert table[1] == 0
+    assert table[11] == 10
+    assert table[12] == table[0] == IGNORE
+    target = batches(tmp_path, "train train").make(0).target
+    assert target.dtype == torch.int64
+    assert set(target.unique().tolist()) <= {IGNORE, *range(11)}
+
+
+def test_channels_follow_the_order_of_the_scored_classes_not_the_ids() -> None:
+    rows = ClassSet.from_rows(
+        [{"id": 9, "name": "a"}, {"id": 4, "name": "b", "ignore": True}, {"id": 2, "name": "c"}]
+    )
+    table = channel_table(rows)
+    assert (table[9], table[4], table[2]) == (0, IGNORE, 1)
+
+
+def test_the_weight_of_an_item_reaches_its_pixels(tmp_path: Path) -> None:
+    items = frozen(tmp_path, "train train")
+    items[1] = TrainItem(items[1].name, items[1].sources, items[1].target, weight=0.25)
+    data = freeze(items, tmp_path / "run", CAMVID)
+    made = Batches(data.of("train"), (), RECIPE, Preparation(), 3, channel_table(CAMVID))
+    batch = made.make(0)
+    assert batch.weight is not None
+    expected = [item.weight for item in made.choose(0)]
+    assert batch.weight[:, 0, 0].tolist() == expected
+    assert batch.weight.shape == batch.target.shape
+
+
+def test_the_cache_stays_within_its_bytes_and_keeps_what_was_used_last(tmp_path: Path) -> None:
+    data = freeze(frozen(tmp_path, "train train train"), tmp_path / "run", CAMVID)
+    one = 40 * 50 * 3 + 40 * 50 * 2
+    cache = PictureCache(Preparation(), 3, limit_bytes=2 * one)
+    first, second, third = data.items
+    for item in (first, second, first, third):
+        cache.get(item)
+        assert cache.bytes <= 2 * one
+    assert cache.misses == 3
+    cache.get(first)
+    assert cache.misses == 3, "used again before the third came, so the second had to go"
+    cache.get(second)
+    assert cache.misses == 4
+
+
+def test_a_grey_picture_feeds_all_channels_and_16_bits_keep_their_contrast(tmp_path: Path) -> None:
+    values = np.linspace(3000, 6000, 40 * 50).reshape(40, 50).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "g.png"), values)
+    item = TrainItem("g", (tmp_path / "g.png",), np.ones((40, 50), np.uint16))
+    data = freeze([item], tmp_path / "run", CAMVID)
+    plain = RECIPE.changed(colour="none")
+    made = Batches(data.items, (), plain, Preparation(), 3, channel_table(CAMVID))
+    images = made.make(0).images
+    assert torch.equal(images[:, 0], images[:, 2])
+    assert images.min() < -0.7
+    assert images.max() > 0.7
