@@ -27,6 +27,11 @@ from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+# OpenCV decodes no more; its own sentence would name its source code.
+_MOST_PIXELS = 1 << 30
+_MOST_ROWS = 1 << 20
+
+
 class RasterSource(ImageSource):
     """A picture of one slice, decoded at the first read and kept."""
 
@@ -131,6 +136,14 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
         limit_bytes,
         f"{header.width:,} x {header.height:,} pixels",
     )
+    if max(header.height, header.width) > _MOST_ROWS or (
+        header.height * header.width > _MOST_PIXELS
+    ):
+        raise BadFile(
+            f"{path.name} has {header.width:,} x {header.height:,} pixels, more than a "
+            f"{header.kind} is decoded with here.",
+            "Convert it to a tiled TIFF, which is read piece by piece.",
+        )
     return RasterSource(path, header)
 
 

@@ -43,6 +43,10 @@ class _DamagedError(Exception):
     """Inside this module: the header is wrong, and how, as the end of a sentence."""
 
 
+class _UnreadError(Exception):
+    """Inside this module: a sound file of a kind that is not decoded, as the end of a sentence."""
+
+
 def recognise(head: bytes) -> str | None:
     """ "PNG", "JPEG", "WebP", "BMP" or "GIF" by the first bytes; None for anything else."""
     if head.startswith(_PNG_MARK):
@@ -82,6 +86,8 @@ def read_header(path: Path) -> RasterHeader:
         raise BadFile(
             f"{path.name} is damaged: {damage}.", "Copy it again from its source."
         ) from None
+    except _UnreadError as kind:
+        raise BadFile(f"{path.name} {kind}.", "Convert it to PNG or TIFF.") from None
     except (struct.error, IndexError, ValueError):
         raise BadFile(
             f"{path.name} is cut off within its header.", "Copy it again from its source."
@@ -168,7 +174,7 @@ def _read_jpeg(file: BinaryIO) -> RasterHeader:
         raise _DamagedError("its size is missing")
     precision, height, width, components = frame
     if precision != 8:
-        raise _DamagedError(f"it is a JPEG of {precision} bits, which is not read")
+        raise _UnreadError(f"is a JPEG of {precision} bits a channel, which is not read")
     if not _has_end_of_jpeg(file, file.tell()):
         raise _DamagedError("it is cut off in its middle")
     return RasterHeader(

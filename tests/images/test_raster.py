@@ -166,6 +166,26 @@ def test_the_limit_is_on_bytes_and_can_be_raised(tmp_path: Path) -> None:
     assert images.open(path, limit_bytes=30_000).read().shape == (100, 100, 3)
 
 
+@pytest.mark.parametrize(("width", "height"), [(40_000, 40_000), (2**20 + 1, 1)])
+def test_what_opencv_does_not_decode_is_told_before_it_tries(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    path = tmp_path / "vast.png"
+    _write_png_raw(path, width, height, 8, 0, b"")
+    with pytest.raises(BadFile, match="pixels, more than a PNG is decoded with here"):
+        images.open(path, limit_bytes=2**40)
+
+
+def test_a_twelve_bit_jpeg_is_refused_by_its_depth(tmp_path: Path) -> None:
+    path = tmp_path / "deep.jpg"
+    Image.fromarray(scene()).save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\xff\xc0") + 4] = 12
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=r"deep\.jpg is a JPEG of 12 bits a channel"):
+        images.open(path)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), suffix=st.sampled_from([".png", ".jpg", ".webp", ".bmp", ".gif"]))
 def test_a_picture_cut_off_anywhere_is_refused_or_whole(
