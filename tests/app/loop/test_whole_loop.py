@@ -105,7 +105,8 @@ def grabcut_a_nucleus(hands: Hands, wanted: str = "enter") -> np.ndarray:
     ]
     hands.drag(ring, button=RIGHT)
     hands.wait(
-        lambda: hands.workspace.pending is not None and not hands.workspace.jobs._solving, seconds=30
+        lambda: hands.workspace.pending is not None and not hands.workspace.jobs._solving,
+        seconds=30,
     )
     hands.key(Qt.Key.Key_Return if wanted == "enter" else Qt.Key.Key_Escape)
     hands.settle()
