@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
-from app.theme import icon, pixmap
+from app.theme import pixmap
+from app.theme.buttons import KeyButton
+from app.theme.controls import label
 from app.workspace import Pending, Workspace
 
 HEIGHT = 44
@@ -22,19 +25,14 @@ class PendingBar(QFrame):
         self.setObjectName("pendingBar")
         self.setFixedHeight(HEIGHT)
         self.setCursor(Qt.CursorShape.ArrowCursor)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setAutoFillBackground(True)
-        self._icon = QLabel(self)
-        self.title = QLabel(self)
-        self.title.setProperty("role", "group")
-        self.detail = QLabel(self)
-        self.hint = QLabel(self)
-        self.hint.setProperty("role", "muted")
-        self.drop = QPushButton(icon("x"), "Drop  Esc", self)
-        self.drop.setFlat(True)
+        self.setProperty("floating", True)
+        self._icon = QLabel()
+        self.title = label(kind="group")
+        self.detail = label()
+        self.hint = label(tone="muted")
+        self.drop = KeyButton("Drop", "x", "Esc", tone="flat")
         self.drop.setToolTip("Drop (Esc)\nForget the previewed region.")
-        self.take = QPushButton(icon("check", "on_accent"), "Take  Enter", self)
-        self.take.setProperty("primary", True)
+        self.take = KeyButton("Take", "check", "Enter", tone="primary")
         self.take.setToolTip("Take (Enter)\nPut the previewed region into the mask.")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
@@ -57,15 +55,19 @@ class PendingBar(QFrame):
         if pending is None:
             self.hide()
             return
-        self._icon.setPixmap(pixmap(pending.icon, "text", 16, self.devicePixelRatioF()))
+        self._icon.setPixmap(pixmap(pending.icon, "text", 20, self.devicePixelRatioF()))
         self.title.setText(pending.title)
         self.detail.setText(pending.detail)
         self.hint.setText(pending.hint)
         self.hint.setVisible(bool(pending.hint))
         if self.isHidden():
             self._at_top = False
+            self.show()
+            canvas = self.parentWidget()
+            if canvas is not None and canvas.underMouse():
+                self.place()
+                self._at_top = self._near().contains(canvas.mapFromGlobal(QCursor.pos()))
         self.place()
-        self.show()
         self.raise_()
 
     def place(self) -> None:
@@ -73,15 +75,19 @@ class PendingBar(QFrame):
         canvas = self.parentWidget()
         if canvas is None:
             return
-        wanted = self.sizeHint().width()
         room = canvas.width() - 2 * _EDGE
-        self.hint.setVisible(bool(self.hint.text()) and wanted <= room)
+        self.hint.setVisible(bool(self.hint.text()))
+        if self.sizeHint().width() > room:
+            self.hint.hide()
         self.resize(min(self.sizeHint().width(), room), HEIGHT)
         top = _EDGE if self._at_top else canvas.height() - HEIGHT - _EDGE
         self.move((canvas.width() - self.width()) // 2, top)
 
     def avoid(self, at: QPoint) -> None:
-        """The mouse comes near while it draws: go to the other edge."""
+        """The mouse comes near while it draws: go to the other edge.
+
+        Without a button held it comes to click.
+        """
         if self.isVisible() and self._near().contains(at):
             self._at_top = not self._at_top
             self.place()

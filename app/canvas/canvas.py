@@ -353,7 +353,8 @@ class Canvas(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._clock(event)
         self.controls.move(event)
-        self.bar.avoid(event.position().toPoint())
+        if event.buttons():
+            self.bar.avoid(event.position().toPoint())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.controls.release(event)

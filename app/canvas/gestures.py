@@ -125,6 +125,8 @@ class Gestures(QObject):
 
     def _offer(self, preview: SeedsPreview) -> None:
         """Put a found region up for an answer, or take the offer back."""
+        if preview.message:
+            self._workspace.tell(preview.message)
         if preview.found is None:
             self._workspace.set_pending(None)
             return

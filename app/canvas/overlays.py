@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF
@@ -16,23 +17,49 @@ from app.tools.tool import OutlinePreview, Point, Preview, SeedsPreview
 from segcore.base import Rect
 
 # How much of the light is taken from what a solver does not look at.
-_SHADE = 90
+_SHADE = 70
 _HATCH, _HATCH_LINE = 7, 2
 
 
-def paint_preview(
-    painter: QPainter, view: View, preview: Preview, look: Look | None, ratio: float
-) -> None:
-    """Draw a gesture's preview; the painter works in device pixels."""
-    if preview is None or look is None:
-        return
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    if isinstance(preview, OutlinePreview):
-        _paint_outline(painter, view, preview, _class_colour(look, preview.class_id), ratio)
-    elif isinstance(preview, SeedsPreview):
-        _paint_seeds(painter, view, preview, look, ratio)
-    painter.restore()
+class PreviewPainter:
+    """Draws a gesture's preview; keeps the picture of a found region while nothing moves."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Any, QImage, Rect] | None = None
+
+    def paint(
+        self, painter: QPainter, view: View, preview: Preview, look: Look | None, ratio: float
+    ) -> None:
+        """Draw it; the painter works in device pixels."""
+        if preview is None or look is None:
+            self._kept = None
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if isinstance(preview, OutlinePreview):
+            _paint_outline(painter, view, preview, _class_colour(look, preview.class_id), ratio)
+        elif isinstance(preview, SeedsPreview):
+            if preview.region is not None:
+                _shade_around(painter, view, preview.region, ratio)
+                if preview.found is not None:
+                    self._paint_found(painter, view, preview, look, ratio)
+            _paint_seeds(painter, view, preview, ratio)
+        painter.restore()
+
+    def _paint_found(
+        self, painter: QPainter, view: View, preview: SeedsPreview, look: Look, ratio: float
+    ) -> None:
+        key = (id(preview.found), preview.region, view, look.version, ratio)
+        if self._kept is None or self._kept[0] != key:
+            assert preview.region is not None
+            drawn = found_pixels(
+                view, preview.found, preview.region, look.colours[preview.class_id], ratio
+            )
+            if drawn is None:
+                return
+            self._kept = (key, *drawn)
+        _, image, place = self._kept
+        painter.drawImage(place.x, place.y, image)
 
 
 def _class_colour(look: Look, class_id: int) -> QColor:
@@ -79,13 +106,7 @@ def _paint_outline(
 # -- seeds ------------------------------------------------------------------------------------
 
 
-def _paint_seeds(
-    painter: QPainter, view: View, preview: SeedsPreview, look: Look, ratio: float
-) -> None:
-    if preview.region is not None:
-        _shade_around(painter, view, preview.region, ratio)
-    if preview.found is not None and preview.region is not None:
-        _paint_found(painter, view, preview.found, preview.region, preview.class_id, look, ratio)
+def _paint_seeds(painter: QPainter, view: View, preview: SeedsPreview, ratio: float) -> None:
     if preview.box is not None:
         _frame(painter, _screen_rect(view, preview.box), ratio, dashed=True)
     for path, radius, marks_object in preview.strokes:
@@ -111,19 +132,14 @@ def _frame(painter: QPainter, rect: QRectF, ratio: float, *, dashed: bool = Fals
         painter.drawRect(rect)
 
 
-def _paint_found(
-    painter: QPainter,
-    view: View,
-    found: Any,
-    region: Rect,
-    class_id: int,
-    look: Look,
-    ratio: float,
-) -> None:
-    """The found region: hatched in the class's colour, its edge white and class in turn."""
+def found_pixels(
+    view: View, found: Any, region: Rect, colour: Any, ratio: float
+) -> tuple[QImage, Rect] | None:
+    """A found region as it lies on the screen: hatched in the class's colour, its edge white and
+    class in turn. With the device pixels that it covers; None if none of it is visible."""
     visible = view.visible.intersect(view.zoomed_of_image(region))
     if visible.is_empty:
-        return
+        return None
     rows = centres(visible.y, visible.bottom, view.steps[0], view.shape[0]) - region.y
     columns = centres(visible.x, visible.right, view.steps[1], view.shape[1]) - region.x
     inside = ((rows >= 0) & (rows < region.height))[:, None] & (
@@ -131,26 +147,24 @@ def _paint_found(
     )[None, :]
     mask = np.asarray(found, bool)[np.clip(rows, 0, region.height - 1)]
     mask = mask[:, np.clip(columns, 0, region.width - 1)] & inside
-    out = np.zeros((*mask.shape, 4), np.uint8)
-    blue, green, red, _ = (int(v) for v in look.colours[class_id])
     step = max(1, round(ratio))
     diagonal = np.add.outer(
         np.arange(visible.y, visible.bottom), np.arange(visible.x, visible.right)
     )
     hatched = mask & (diagonal % (_HATCH * step) < _HATCH_LINE * step)
-    # Premultiplied, as Qt wants it.
-    out[mask] = [v * 70 // 255 for v in (blue, green, red, 255)]
-    out[hatched] = [v * 200 // 255 for v in (blue, green, red, 255)]
-    edge = np.zeros_like(mask)
-    across = mask[:, :-1] != mask[:, 1:]
-    down = mask[:-1] != mask[1:]
-    edge[:, :-1] |= across
-    edge[:, 1:] |= across
-    edge[:-1] |= down
-    edge[1:] |= down
+    square = np.ones((3, 3), np.uint8)
+    solid = mask.view(np.uint8)
+    line = cv2.dilate(solid, square, iterations=step) != cv2.erode(solid, square, iterations=step)
+    halo = cv2.dilate(line.view(np.uint8), square, iterations=step) > 0
     dashes = (diagonal // (6 * step)) % 2 == 0
-    out[edge] = (255, 255, 255, 255)
-    out[edge & dashes] = (blue, green, red, 255)
+    opaque = np.array([*colour[:3], 255], np.float64)
+    out = np.zeros((*mask.shape, 4), np.uint8)
+    # Premultiplied, as Qt wants it.
+    out[mask] = opaque * 0.25
+    out[hatched] = opaque * 0.8
+    out[halo] = (0, 0, 0, 255)
+    out[line] = (255, 255, 255, 255)
+    out[line & dashes] = opaque
     turned = np.ascontiguousarray(view.oriented(out))
     image = QImage(
         turned.data,
@@ -159,8 +173,8 @@ def _paint_found(
         turned.strides[0],
         QImage.Format.Format_ARGB32_Premultiplied,
     )
-    place = view.screen_rect(visible)
-    painter.drawImage(place.x, place.y, image)
+    # A copy, because the array goes when this returns.
+    return image.copy(), view.screen_rect(visible)
 
 
 def _paint_seed(
