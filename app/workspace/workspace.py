@@ -8,6 +8,7 @@ scribe (labels), to `Background` (reading) or to another process (models, refine
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Workspace(Choices):
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(settings, parent)
         self.background = Background(2, self)
+        # What can wait (scores of the queue, the next item) must not stand before what cannot.
+        self.idle = Background(1, self)
         self.project: Any = None
         self.item: Any = None
         self.requested: str | None = None
@@ -48,11 +51,13 @@ class Workspace(Choices):
         self.proposal: Any = None
         self.image: ImageSource | None = None
         self.waiting_strokes = 0
+        self.interrupt: Callable[[], bool] = lambda: False
+        """Set by the canvas: drops the gesture in progress; True if there was one."""
         self._windows: dict[str, tuple[float, float]] = {}
         self._slices: dict[str, int] = {}
         self._history: list[Any] = []
         self._shelf = Shelf(self._open_bundle)
-        self.queue = Queue(self.background, self)
+        self.queue = Queue(self.idle, self)
         self.queue.sort = self.settings.get("correct.sort")
         self.scorekeeper = Scorekeeper(self.background, self)
         self.jobs = Jobs(self)
@@ -60,6 +65,7 @@ class Workspace(Choices):
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
         self.background.failed.connect(self.report)
+        self.idle.failed.connect(self.report)
         self._store_spoke.connect(self._hear_store)
 
     # -- project ------------------------------------------------------------------------------
@@ -155,6 +161,7 @@ class Workspace(Choices):
         self.jobs.close()
         self.close_project()
         self.background.close()
+        self.idle.close()
 
     # -- item and slice -----------------------------------------------------------------------
 
@@ -258,7 +265,7 @@ class Workspace(Choices):
                 self._prepare(near)
 
     def _prepare(self, item_id: str) -> None:
-        self.background.run_latest(
+        self.idle.run_latest(
             ("prefetch", item_id),
             lambda: self._shelf.prepare(item_id),
             lambda _: None,
@@ -280,6 +287,9 @@ class Workspace(Choices):
         return ticket
 
     def undo(self) -> None:
+        """Take back the last step, or only the gesture that is in progress."""
+        if self.interrupt():
+            return
         if self.can_undo:
             self.project.scribe.undo(self.item.id)
 
