@@ -84,4 +84,4 @@ def _since_start(moment: float | None) -> float | None:
 
     if moment is None:
         return None
-    return round(1000 * (moment - psutil.Process().create_time()), 1)
+    return round(1000 * (moment - float(psutil.Process().create_time())), 1)

@@ -12,6 +12,8 @@ from segcore.base import BadFile, ClassSet
 from segcore.models.prepare import Preparation
 
 SPEC_VERSION = 1
+TENSORS = "model.safetensors"  # the files of a model's folder
+DESCRIPTION = "model.json"
 DECODER_VERSION = 1  # of segcore.images: raised when decoded values change
 
 

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcore.base import BadFile, digest_file
-from segcore.models.spec import ModelSpec
+from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 
 if TYPE_CHECKING:
     from segcore.models.segmodel import SegModel
-
-TENSORS = "model.safetensors"
-DESCRIPTION = "model.json"
 
 
 def save_model(model: SegModel, folder: Path, *, half: bool = False) -> str:

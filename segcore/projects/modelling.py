@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base import BadFile, MaskwrightError
-from segcore.models.spec import ModelSpec
+from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 from segcore.store import Project
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "resources" / "weights"
-DESCRIPTION = "model.json"
-TENSORS = "model.safetensors"
 
 
 class NoModel(MaskwrightError):
@@ -73,8 +71,8 @@ def find_model(project: Project, wanted: str | None) -> Path:
         return folder
     own = known_models(project.models_dir, built_in=False)
     promoted = _promoted(project)
-    if promoted in own:
-        return own[promoted]
+    if promoted in known:
+        return known[promoted]
     if own:
         return max(own.values(), key=lambda folder: (folder / TENSORS).stat().st_mtime_ns)
     names = {c.name.casefold() for c in project.classes.scored if c.colour is not None}
@@ -89,9 +87,9 @@ def find_model(project: Project, wanted: str | None) -> Path:
 
 
 def _promoted(project: Project) -> str:
-    from segcore.train import runs
+    from segcore.projects.promotion import promoted  # it knows this module
 
-    return runs.promoted(project) or ""
+    return promoted(project) or ""
 
 
 def _is_model(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from segcore.base import MaskwrightError, digest_bytes
 
 DEFAULT_HOLD_OUT = "0.15"
+SHORTEST_SEQUENCE = 20  # items of one group of which a stretch can be spared, with the gap
 
 
 class BadSplit(MaskwrightError):
@@ -99,7 +100,7 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
     """The names of the items that no run trains on; whole groups, chosen by their digests.
 
     Groups are taken in the order of the SHA-256 of their names, each that still fits below the
-    fraction; where none fits, the smallest one is taken. One group alone is never held out.
+    fraction; where none fits, the smallest one is taken. Of one group alone it is the last stretch.
 
     Raises
     ------
@@ -122,8 +123,10 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
     members: dict[str, list[str]] = {}
     for name, group in groups.items():
         members.setdefault(group, []).append(name)
-    if rule.fraction == 0 or len(members) < 2:
+    if rule.fraction == 0:
         return frozenset()
+    if len(members) < 2:
+        return _last_stretch(list(groups), rule.fraction)
     ordered = sorted(members, key=lambda group: digest_bytes(group.encode()))
     limit = rule.fraction * len(groups)
     taken: list[str] = []
@@ -134,3 +137,10 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
         smallest = min(ordered, key=lambda group: len(members[group]))
         taken = members[smallest]
     return frozenset(taken)
+
+
+def _last_stretch(names: list[str], fraction: float) -> frozenset[str]:
+    """The end of a single sequence; a gap before it is kept free when a run is made."""
+    if len(names) < SHORTEST_SEQUENCE:
+        return frozenset()
+    return frozenset(sorted(names)[-max(1, int(fraction * len(names))) :])

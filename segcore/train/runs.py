@@ -24,7 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from segcore.base import BadFile, MaskwrightError
+from segcore.base import BadFile, MaskwrightError, digest_file
 from segcore.train.recipe import Recipe
 
 RUN = "run.json"
@@ -126,14 +126,13 @@ def make_run(
     run_dir.mkdir(parents=True, exist_ok=True)
     origin = None
     if base is not None:
-        from segcore.models.spec import ModelSpec
-        from segcore.models.weights import DESCRIPTION, TENSORS, model_digest
+        from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 
         ModelSpec.read(base)  # says what is wrong before anything is copied
         (run_dir / BASE).mkdir(exist_ok=True)
         for part in (TENSORS, DESCRIPTION):
             shutil.copyfile(base / part, run_dir / BASE / part)
-        origin = {"name": base.name, "digest": model_digest(run_dir / BASE)}
+        origin = {"name": base.name, "digest": digest_file(run_dir / BASE / TENSORS)}
     run = Run(
         name=name or run_dir.name,
         recipe=recipe,

@@ -11,6 +11,7 @@ from segcore.cli.commands import (
     models,
     new,
     predict,
+    train,
 )
 
 COMMANDS: tuple[Command, ...] = (
@@ -19,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     info.COMMAND,
     predict.COMMAND,
     evaluate.COMMAND,
+    train.COMMAND,
     models.COMMAND,
     export.COMMAND,
     check.COMMAND,

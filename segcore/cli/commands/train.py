@@ -1,0 +1,107 @@
+"""``maskwright train``: teach a model, from a project or in a prepared run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segcore.cli import console
+from segcore.cli.command import Command
+
+
+def train(
+    target: Annotated[Path, typer.Argument(metavar="PROJECT|RUN_DIR", help="What to train.")],
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="reviewed|truth|all",
+            help="Labels that a person corrected or accepted; truth; or truth where there is one, "
+            "else reviewed.",
+        ),
+    ] = None,
+    items: Annotated[str | None, typer.Option(metavar="GLOB", help="Names of the items.")] = None,
+    arch: Annotated[str | None, typer.Option(help="Architecture; see maskwright models.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of the architecture.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures in one step; 8 unless told.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the items.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Most minutes of wall time.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Sum of ce, dice, iou, such as ce+dice.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="MODEL", help="Train this model further: a name, or its folder."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model that comes out.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run of this project.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Train a model."""
+    chosen = {
+        "targets": targets,
+        "arch": arch,
+        "encoder": encoder,
+        "batch": batch,
+        "steps": steps,
+        "epochs": epochs,
+        "minutes": minutes,
+        "lr": lr,
+        "loss": loss,
+        "seed": seed,
+    }
+    settings = {key: value for key, value in chosen.items() if value is not None}
+    run_dir = _prepared(target, settings, items, start, name, resume)
+    from segcore.projects.learning import run_here, sentences
+
+    with console.progress() as stage:
+        report = run_here(run_dir, lambda done, total: stage("Training", done, total))
+    if as_json:
+        console.say_json(report)
+    else:
+        for line in sentences(report):
+            console.say(line)
+    if report["cancelled"]:
+        raise typer.Exit(1)
+
+
+def _prepared(
+    target: Path,
+    settings: dict[str, Any],
+    items: str | None,
+    start: str | None,
+    name: str | None,
+    resume: str | None,
+) -> Path:
+    """The run's folder: an existing one, or one that is frozen from the project now."""
+    from segcore.projects.training import NewRun, find_run, is_run, prepare_run
+
+    others = bool(settings or items or start or name)
+    if is_run(target):
+        if others or resume:
+            raise typer.BadParameter("a prepared run has its settings; give none")
+        return target
+    if resume is not None:
+        if others:
+            raise typer.BadParameter("a run that goes on keeps its settings; give only --resume")
+        return find_run(target, resume)
+    from segcore.projects.opening import writing
+
+    with writing(target) as project, console.progress() as stage:
+        return prepare_run(project, NewRun(settings, items, start, name), stage)
+
+
+COMMAND = Command(
+    "train",
+    train,
+    "Train a model on the labels of a project, or run a prepared run's folder.\n\n"
+    "The data is frozen first, held-out items are never trained on, and the model lands in "
+    "PROJECT/models/NAME. Ctrl+C keeps the last checkpoint; --resume goes on from it.",
+    "maskwright train street.maskwright --targets truth --arch fpn --steps 950 --name street",
+)

@@ -1,0 +1,246 @@
+"""From a project to a run: which pixels teach, which items are held out, what is kept from before.
+
+What a person set teaches with full weight: painted, refined, interpolated or imported. What a
+model set teaches only where a person accepted the item. What is unlabelled teaches nothing. So
+partly corrected pictures train, and a model never learns from its own guesses. No torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.base import BadFile, MaskwrightError
+from segcore.projects.choosing import choose
+from segcore.projects.earlier import earlier_items
+from segcore.projects.modelling import NoModel, find_model, known_models
+from segcore.projects.stage import Stage, silent
+from segcore.store import Item, Project
+from segcore.store.sources import digest_source
+from segcore.train import Recipe, TrainItem, freeze, make_run
+from segcore.train import runs as run_folders
+from segcore.train.frozen import Role
+
+GAP = 5  # neighbours of a held-out stretch of one sequence that are not trained on
+_NAME = re.compile(r"[\w][\w .+-]{0,80}")
+_REVIEWED = ("corrected", "accepted")
+
+
+class NothingToLearn(MaskwrightError):
+    """No item has a pixel to learn from."""
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What is to be trained.
+
+    Parameters
+    ----------
+    settings : fields of `Recipe` that differ from its defaults.
+    items : shell pattern on names; None is all.
+    start : the model to train further, a name or a folder; None starts a new one.
+    name : of the run and of its model; None finds one.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    items: str | None = None
+    start: str | None = None
+    name: str | None = None
+
+
+def prepare_run(project: Project, wanted: NewRun, stage: Stage = silent) -> Path:
+    """Freeze the data of a run in ``runs/NAME``; the folder, ready for the trainer.
+
+    Raises
+    ------
+    NothingToLearn : no item is reviewed, or has truth, as the recipe asks for.
+    NoModel : the model to train further is not there.
+    MaskwrightError : the name is taken or no name for a folder; a setting is out of range.
+    """
+    base = None if wanted.start is None else find_model(project, wanted.start)
+    recipe = Recipe(**_checked_settings(wanted.settings, base))
+    chosen = choose(project.items, set(_STATES), wanted.items)
+    training, held, same = split_items(chosen)
+    training = [item for item in training if _may_teach(item, recipe.targets)]
+    if not training:
+        raise NothingToLearn(
+            f"{project.name} has nothing to train on: no item "
+            + ("has truth." if recipe.targets == "truth" else "is corrected or accepted."),
+            "Correct or accept some items first, or use --targets truth where there is truth.",
+        )
+    name = _name_of(project, wanted.name, recipe, base)
+    run_dir = project.runs_dir / name
+    make_run(run_dir, recipe, name=name, project=str(project.path), base=base)
+    notes = {"held_out": "same sequence"} if same else {}
+    freeze(
+        _train_items(project, recipe, training, held, base, stage),
+        run_dir,
+        project.classes,
+        notes=notes,
+    )
+    return run_dir
+
+
+def fine_tuning(project: Project, steps: int | None = None) -> NewRun:
+    """What the one-click button trains: the model that predicts, on what a person reviewed."""
+    try:
+        start = str(find_model(project, None))
+    except NoModel:
+        start = None
+    return NewRun({} if steps is None else {"steps": steps}, start=start)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (folder / run_folders.RUN).is_file()
+
+
+def find_run(project: Path, name: str) -> Path:
+    """The folder of a run of a project, by the run's name or its folder.
+
+    Raises
+    ------
+    BadFile : there is none.
+    """
+    for folder in (project / "runs" / name, Path(name)):
+        if is_run(folder):
+            return folder
+    names = [path.name for path in run_folders.find_runs(project / "runs")]
+    raise BadFile(
+        f'{project.name} has no run "{name}".', f"Its runs are {', '.join(names) or 'none yet'}."
+    )
+
+
+def split_items(items: Sequence[Item]) -> tuple[list[Item], list[Item], bool]:
+    """Items to train on, held-out items, and whether both come from one sequence.
+
+    Neighbours of a held-out item within its own group look nearly like it and are left out of
+    training; where whole groups are held out there are none.
+    """
+    held = [item for item in items if item.split == "held_out"]
+    places: dict[str, list[int]] = {}
+    order = {item.id: place for place, item in enumerate(sorted(items, key=lambda i: i.name))}
+    for item in held:
+        places.setdefault(item.group, []).append(order[item.id])
+    training: list[Item] = []
+    same = False
+    for item in items:
+        if item.split == "held_out":
+            continue
+        near = places.get(item.group, []) if item.group else []
+        same = same or bool(near)
+        if all(abs(order[item.id] - place) > GAP for place in near):
+            training.append(item)
+    return training, held, same
+
+
+_STATES = ("new", "predicted", "corrected", "accepted")  # rejected items teach nothing
+
+
+def _checked_settings(settings: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
+    if base is not None and ("arch" in settings or "encoder" in settings):
+        raise MaskwrightError(
+            f"The model {base.name} is trained further as it is built.",
+            "Leave out the architecture and the encoder, or the model to start from.",
+        )
+    return dict(settings)
+
+
+def _may_teach(item: Item, targets: str) -> bool:
+    reviewed = item.state in _REVIEWED
+    if targets == "reviewed":
+        return reviewed
+    has_truth = item.truth is not None
+    return has_truth if targets == "truth" else has_truth or reviewed
+
+
+def _train_items(
+    project: Project,
+    recipe: Recipe,
+    training: list[Item],
+    held: list[Item],
+    base: Path | None,
+    stage: Stage,
+) -> Iterator[TrainItem]:
+    persons = project.person_origins()
+    total = len(training) + len(held)
+    taught: set[str] = set()
+    learned = False
+    for number, (item, role) in enumerate(
+        [*((i, "train") for i in training), *((i, "held_out") for i in held)], 1
+    ):
+        digests = _digests(item)
+        taught.add("+".join(digests))
+        # Held-out items are scored against truth wherever there is one.
+        targets = recipe.targets if role == "train" else "all"
+        for z, target in _targets(item, targets, persons):
+            learned = learned or role == "train"
+            yield TrainItem(
+                name=item.name,
+                sources=tuple(source.file for source in item.sources),
+                target=target,
+                z=z,
+                group=item.group,
+                role=_role(role),
+                digests=digests,
+            )
+        stage("Freezing the data", number, total)
+    if not learned:
+        raise NothingToLearn(
+            f"No pixel of the {len(training)} items was set or accepted by a person.",
+            "Correct a mask or accept it; what a model guessed teaches nothing.",
+        )
+    if base is not None and recipe.replay > 0:
+        yield from earlier_items(base, project.classes, taught)
+
+
+def _role(name: str) -> Role:
+    return "held_out" if name == "held_out" else "train"
+
+
+def _digests(item: Item) -> tuple[str, ...]:
+    return tuple(source.digest or digest_source(source.file) for source in item.sources)
+
+
+def _targets(
+    item: Item, targets: str, persons: frozenset[int]
+) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+    """The slices of an item that say something, with class ids where they do."""
+    truth = item.truth if targets in ("truth", "all") else None
+    if truth is None and (targets == "truth" or item.state not in _REVIEWED):
+        return
+    labels = item.labels if truth is None else truth
+    for z in range(item.shape.z):
+        target = labels.read(z=z)
+        if truth is None and item.state != "accepted":
+            target = np.where(np.isin(labels.read(z=z, plane="origin"), list(persons)), target, 0)
+        if target.any():
+            yield z, target.astype(np.uint16, copy=False)
+
+
+def _name_of(project: Project, wanted: str | None, recipe: Recipe, base: Path | None) -> str:
+    taken = {path.name for path in run_folders.find_runs(project.runs_dir)}
+    taken |= set(known_models(project.models_dir))
+    if wanted is not None:
+        if not _NAME.fullmatch(wanted) or wanted.endswith((".", " ")):
+            raise MaskwrightError(
+                f'"{wanted}" is no name for a model.',
+                "Use letters, digits, spaces, dots, hyphens and underscores.",
+            )
+        if wanted in taken:
+            raise MaskwrightError(
+                f'{project.name} has a run or a model named "{wanted}" already.',
+                "Choose another name, or go on with it: --resume.",
+            )
+        return wanted
+    stem = recipe.arch if base is None else re.sub(r" \d+$", "", base.name)
+    number = 1 if base is None else 2
+    while f"{stem} {number}" in taken:
+        number += 1
+    return f"{stem} {number}"
