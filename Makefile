@@ -43,7 +43,7 @@ bench: $(READY)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/bench -m bench -s -q
 
 shots: $(READY)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m docs.shots
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/shots.py
 
 wheel: $(READY)
 	@$(BIN)/python -m build --wheel --outdir dist .
