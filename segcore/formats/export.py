@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 import segcore
 from segcore.base import BadFile, ClassSet, digest_file
 from segcore.formats.item import ExportItem, ExportOptions, ExportReport, OnItem
+from segcore.formats.manifest import MADE_BY, MANIFEST
 from segcore.formats.names import FileNames
-from segcore.formats.target import MADE_BY, MANIFEST, Target, new_folder
+from segcore.formats.target import Target, new_folder
 
 NOTICE = "For research use, not a medical device."
 MANIFEST_VERSION = 1
@@ -43,7 +44,7 @@ class Numbers:
     def of(cls, classes: ClassSet) -> Numbers:
         """Each class its `value`; unlabelled is 0 if no class has that, else 255 or the next
         number above that is free."""
-        taken = {c.value for c in classes if c.value is not None}
+        taken = {c.value for c in classes.active if c.value is not None}
         free = (n for n in (0, *range(255, 65536), *range(1, 255)) if n not in taken)
         unlabelled = next(free, None)
         if unlabelled is None:
@@ -51,7 +52,8 @@ class Numbers:
                 "The classes use all numbers from 0 to 65535, so none is left for unlabelled.",
                 "Retire a class.",
             )
-        return cls(classes.id_to_value(unlabelled), unlabelled)
+        # Not the values of retired classes: another class may have taken one over.
+        return cls(ClassSet(classes.active).id_to_value(unlabelled), unlabelled)
 
     def write(self, ids: NDArray[Any]) -> NDArray[np.uint16]:
         """Class ids to file numbers, of the same shape."""
@@ -79,6 +81,7 @@ class Export:
 
     def add_item(self, item: ExportItem, stem: str, **written: Any) -> None:
         """Put an item into the manifest; `written` says which files hold it."""
+        self._note_what_is_lost(item)
         z, y, x = item.shape
         self.items.append(
             {
@@ -91,6 +94,15 @@ class Export:
                 "group": item.group,
             }
         )
+
+    def _note_what_is_lost(self, item: ExportItem) -> None:
+        for class_id, count in item.labels.counts().items():
+            c = self.classes.get(class_id)
+            if class_id and (c is None or c.retired):
+                name = f'the retired class "{c.name}"' if c is not None else f"class id {class_id}"
+                self.notes.append(
+                    f"{item.name}: {count:,} pixels of {name} are exported as unlabelled."
+                )
 
     def _images(self, item: ExportItem, stem: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []

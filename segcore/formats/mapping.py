@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from segcore.base import (
     UnknownValue,
 )
 from segcore.base.palette import palette_colour
+from segcore.formats.manifest import note_on
 from segcore.formats.maskfile import MaskFile
 
 _NAMED_AT_MOST = 4
@@ -162,9 +160,9 @@ def _by_value(mask: MaskFile, classes: ClassSet, values: NDArray[Any]) -> Mapped
     strange = (ids == 0) & (values != 0)
     strange |= values >= table.size
     if strange.any():
-        unlabelled = unlabelled_value(mask.path)
-        if unlabelled is not None:
-            blank = strange & (values == unlabelled)
+        note = note_on(mask.path)
+        if note is not None:
+            blank = strange & (values == note.unlabelled)
             ids[blank] = 0
             strange &= ~blank
     if strange.any() and _is_binary(classes) and set(np.unique(values).tolist()) <= {0, 255}:
@@ -192,32 +190,6 @@ def _listed(strange: NDArray[Any]) -> str:
     parts = [f"the value {found[i]} ({_pixels(int(numbers[i]))})" for i in order]
     more = len(found) - len(parts)
     return _joined(parts, f"{more:,} more" if more else "")
-
-
-def unlabelled_value(path: Path) -> int | None:
-    """The number of unlabelled pixels, by the manifest of the export that holds a mask, or None."""
-    path = path.absolute()
-    for folder in list(path.parents)[:3]:  # masks/NAME/0000.png is the deepest
-        manifest = folder / "manifest.json"
-        try:
-            changed = manifest.stat().st_mtime_ns
-        except OSError:
-            continue
-        files, value = _manifest_content(manifest, changed)
-        return value if path.relative_to(folder).as_posix() in files else None
-    return None
-
-
-@functools.lru_cache(maxsize=4)
-def _manifest_content(manifest: Path, changed: int) -> tuple[frozenset[str], int | None]:
-    """Files and number of unlabelled pixels; read once for all masks of an export."""
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        if content["made_by"] != "maskwright":
-            return frozenset(), None
-        return frozenset(content["files"]), int(content["unlabelled_value"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return frozenset(), None
 
 
 # -- by colour --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, Shape
-from segcore.formats.mapping import Mapped, to_classes, to_instances
+from segcore.formats.manifest import note_on
+from segcore.formats.mapping import Mapped, to_classes, to_instances, with_instances
 from segcore.formats.maskfile import MaskFile, load_mask, require_place, require_size
 
 
@@ -38,6 +39,8 @@ def read_mask(
 ) -> ReadMask:
     """Read a mask file: PNG, TIFF, NIfTI or whatever else images are read from.
 
+    The masks of one of our exports bring their objects along, if the export has some.
+
     Parameters
     ----------
     classes : what the numbers or colours mean; None reads them only.
@@ -62,6 +65,9 @@ def read_mask(
             mapped = to_instances(mask, instances_of, classes)
         else:
             mapped = to_classes(mask, classes)
+            note = note_on(mask.path)
+            if note is not None and note.objects is not None:
+                mapped = with_instances(mapped, load_mask(note.objects))
     return ReadMask(
         mask.path,
         mask.values,

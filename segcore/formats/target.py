@@ -18,9 +18,7 @@ from typing import Any, BinaryIO
 
 from segcore.base import BadFile, MaskwrightError
 from segcore.base.digest import digest_file
-
-MANIFEST = "manifest.json"
-MADE_BY = "maskwright"
+from segcore.formats.manifest import MADE_BY, MANIFEST
 
 
 class Target:

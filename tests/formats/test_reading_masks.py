@@ -378,7 +378,8 @@ def test_the_manifest_says_which_value_is_unlabelled(tmp_path):
     cv2.imwrite(str(tmp_path / "masks/m.png"), np.array([[0, 1, 255, 7]], np.uint8))
     with pytest.raises(UnknownValue, match="255"):
         read_mask(tmp_path / "masks/m.png", SCENE)
-    manifest = {"made_by": "maskwright", "unlabelled_value": 255, "files": {"masks/m.png": ""}}
+    manifest = {"made_by": "maskwright", "unlabelled_value": 255}
+    manifest["items"] = [{"masks": [{"path": "masks/m.png"}], "instances": []}]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UnknownValue, match=r"holds the value 7 \(1 pixel\), which"):
         read_mask(tmp_path / "masks/m.png", SCENE)
