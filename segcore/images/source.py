@@ -232,6 +232,9 @@ class BoundedCache:
         return found
 
     def put(self, key: tuple[int, ...], pixels: NDArray[Any]) -> None:
+        replaced = self._kept.pop(key, None)
+        if replaced is not None:  # two threads decoded the same
+            self._bytes -= replaced.nbytes
         self._kept[key] = pixels
         self._bytes += pixels.nbytes
         while self._bytes > self._capacity and len(self._kept) > 1:

@@ -1,7 +1,7 @@
 """Rectangles out of a TIFF series, decoding only the tiles or strips that they touch.
 
 It knows where samples lie in the file and nothing of their meaning (colours, axes' names for
-people); `tiff` does that.
+people); `tiff_source` does that.
 """
 
 from __future__ import annotations
@@ -59,15 +59,14 @@ class SeriesReader:
                 f"{path.name} holds no plane of pixels (its axes are {axes}).",
                 "Save it as an ordinary image.",
             )
-        size = dict(zip(axes, shape, strict=True))
-        self.height, self.width = size["Y"], size["X"]
+        self.height, self.width = shape[axes.index("Y")], shape[axes.index("X")]
         if min(shape) < 1:
             raise BadFile(f"{path.name} claims a size without pixels.", "Copy it again.")
+        # A letter may come twice: tifffile calls axes that nobody named Q.
         self.stack_axes = "".join(a for a in axes if a not in "YXSC")
-        self.stack_sizes = tuple(size[a] for a in self.stack_axes)
+        self.stack_sizes = tuple(n for a, n in zip(axes, shape, strict=True) if a not in "YXSC")
         self.stack = math.prod(self.stack_sizes)
-        self.colours = size.get("C", 1)
-        self.samples = self.colours * size.get("S", 1)
+        self.samples = math.prod(n for a, n in zip(axes, shape, strict=True) if a in "SC")
         self.page = series.keyframe
         # Native in what is returned; the file's order only where it is read as it lies there.
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
@@ -152,13 +151,15 @@ class SeriesReader:
         pixel = math.prod(shape[y_at + 2 :])
         plane = shape[y_at] * shape[y_at + 1] * pixel
         stored = np.dtype(self._series.dtype).newbyteorder(self.page.parent.byteorder)
-        place = dict(zip(self.stack_axes, np.unravel_index(z, self.stack_sizes), strict=True))
-        size = dict(zip(axes, shape, strict=True))
-        colours, samples = (size[a] if a in axes[:y_at] else 1 for a in "CS")
+        place = np.unravel_index(z, self.stack_sizes) if self.stack_sizes else ()
+        before = axes[:y_at]
+        colours, samples = (shape[axes.index(a)] if a in before else 1 for a in "CS")
         parts = []
         with self._path.open("rb") as file:
-            for place["C"], place["S"] in np.ndindex(colours, samples):
-                index = tuple(int(place[axis]) for axis in axes[:y_at])
+            for colour, sample in np.ndindex(colours, samples):
+                stack = iter(place)
+                at = {"C": colour, "S": sample}
+                index = tuple(at[a] if a in at else int(next(stack)) for a in before)
                 number = int(np.ravel_multi_index(index, shape[:y_at])) if index else 0
                 start = offset + number * plane * stored.itemsize
                 parts.append(_read_rows(file, start, rect, shape[y_at + 1], pixel, stored))

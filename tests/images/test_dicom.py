@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
@@ -404,3 +407,23 @@ def test_a_file_that_is_tiff_and_dicom_is_opened_as_dicom(shared_data: Path) -> 
     path = shared_data / "ct_dicom_odd" / "MR_small_RLE.dcm"
     assert path.read_bytes()[:4] == b"II*\0", "its preamble is a TIFF header"
     assert images.open(path).family == "dicom"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["CT_small.dcm", "emri_small_RLE.dcm", "rtstruct.dcm", "JPEG-LL.dcm"]),
+    changes=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), min_size=1, max_size=9),
+)
+def test_a_damaged_file_never_raises_anything_but_a_sentence(
+    shared_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    changes: list[tuple[int, int]],
+) -> None:
+    content = bytearray((shared_data / "ct_dicom_odd" / name).read_bytes())
+    for at, value in changes:
+        content[at % len(content)] = value
+    path = tmp_path_factory.mktemp("damaged") / "damaged.dcm"
+    path.write_bytes(content)
+    with contextlib.suppress(BadFile):
+        images.open(path, limit_bytes=10**8).read()

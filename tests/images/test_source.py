@@ -98,6 +98,16 @@ def test_a_slice_is_decoded_once_and_the_cache_is_bounded(
         assert decoded == [4, 0, 1, 2, 3, 0]
 
 
+def test_the_same_thing_put_twice_counts_once() -> None:
+    cache = images.source.BoundedCache(1000)
+    for _ in range(20):
+        cache.put((1,), np.zeros(400, np.uint8))
+    cache.put((2,), np.zeros(400, np.uint8))
+    assert cache.get((1,)) is not None
+    cache.put((3,), np.zeros(5000, np.uint8))
+    assert [cache.get((key,)) is None for key in (1, 2, 3)] == [True, True, False]
+
+
 def test_a_missing_file_and_a_wrong_one_are_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"gone\.png does not exist"):
         images.open(tmp_path / "gone.png")

@@ -153,6 +153,19 @@ def test_imagej_stacks_know_their_axis_and_spacing(tmp_path: Path, letter: str, 
         assert np.array_equal(source.read(5)[..., 0], stack[5])
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_axes_that_nobody_named_are_planes_one_after_another(
+    tmp_path: Path, compression: Any
+) -> None:
+    stack = RNG.integers(0, 60_000, (2, 3, 4, 20, 30)).astype(np.uint16)
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, stack, photometric="minisblack", compression=compression)
+    with images.open(path) as source:
+        assert (source.shape, source.axes, source.channels) == ((24, 20, 30), "pyx", 1)
+        for z in (0, 7, 23):
+            assert np.array_equal(source.read(z)[..., 0], stack.reshape(24, 20, 30)[z])
+
+
 def test_dots_per_inch_are_no_spacing(tmp_path: Path) -> None:
     path = tmp_path / "scan.tif"
     Image.fromarray(blocks(16, 16)).save(path, dpi=(300, 300))
