@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet
-from segcore.models.heads import pair
+from segcore.models.pairing import pair
 
 
 @dataclass(frozen=True)

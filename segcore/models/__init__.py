@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segcore.models.heads import HeadPlan, for_project, pair, plan_head
+    from segcore.models.heads import HeadPlan, for_project, plan_head
     from segcore.models.output import SegOutput
+    from segcore.models.pairing import pair
     from segcore.models.prepare import Preparation, Statistics, statistics
     from segcore.models.registry import (
         Architecture,
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from segcore.models.weights import find_models, load_model, model_digest, save_model
 
 _HOMES = {
-    "heads": ("HeadPlan", "for_project", "pair", "plan_head"),
+    "heads": ("HeadPlan", "for_project", "plan_head"),
     "output": ("SegOutput",),
+    "pairing": ("pair",),
     "registry": (
         "Architecture",
         "Option",

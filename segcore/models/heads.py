@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segcore.base import ClassId, ClassSet, SegClass
+from segcore.models.pairing import pair
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from segcore.models.segmodel import SegModel
-
-
-def pair(ours: Sequence[SegClass], theirs: Sequence[SegClass]) -> dict[int, int]:
-    """Which of `ours` is which of `theirs`, as places; each is paired once at most.
-
-    Equal uuids pair first, then equal names, whatever their case, among those left over.
-    """
-    found: dict[int, int] = {}
-    for key in (lambda c: c.uuid, lambda c: c.name.casefold()):
-        free = {key(c): j for j, c in enumerate(theirs) if j not in found.values()}
-        for i, c in enumerate(ours):
-            if i not in found and key(c) in free:
-                found[i] = free.pop(key(c))
-    return found
 
 
 @dataclass(frozen=True)
