@@ -8,7 +8,9 @@ from functools import partial
 from app.actions import conditions as when
 from app.actions import functions as do
 from app.actions.action import Action
+from app.actions.host import Host
 from app.tools import TOOLS
+from app.workspace import Workspace
 
 MENUS: dict[str, str] = {
     "file": "File",
@@ -223,12 +225,12 @@ def _tools() -> tuple[Action, ...]:
     )
 
 
-def _choose_tool(host: do.Host, tool_id: str) -> None:
+def _choose_tool(host: Host, tool_id: str) -> None:
     host.workspace.set_tool(tool_id)
 
 
-def _is_tool(workspace: when.Workspace, tool_id: str) -> bool:
-    return workspace.tool_id == tool_id
+def _is_tool(workspace: Workspace, tool_id: str) -> bool:
+    return bool(workspace.tool_id == tool_id)
 
 
 ACTIONS: tuple[Action, ...] = (

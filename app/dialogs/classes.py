@@ -55,10 +55,9 @@ class ClassesDialog(Sheet):
         self.resize(560, 520)
 
     def _fill(self) -> None:
-        while self._grid.count():
-            taken = self._grid.takeAt(0).widget()
-            if taken is not None:
-                taken.deleteLater()
+        while (taken := self._grid.takeAt(0)) is not None:
+            if taken.widget() is not None:
+                taken.widget().deleteLater()  # type: ignore[union-attr]
         for column, title in enumerate(("", "Name", "Value", "Objects", "Void")):
             self._grid.addWidget(label(title, kind="small", tone="muted"), 0, column)
         for row, c in enumerate(self._classes.active, 1):

@@ -77,7 +77,8 @@ class ExportDialog(Sheet):
     def _count(self) -> None:
         chosen = sum(self._counts[s] for s in self.chosen_states)
         left = len(self._project.items) - chosen
-        self.note.setText(f"{chosen:,} items are written, {left:,} are left out.")
+        noun = "item is" if chosen == 1 else "items are"
+        self.note.setText(f"{chosen:,} {noun} written, {left:,} left out.")
         self.main_button.setEnabled(chosen > 0)
         self.main_button.setToolTip("" if chosen else "No item is in a state that is chosen.")
 

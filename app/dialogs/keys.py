@@ -40,10 +40,10 @@ class KeysDialog(Sheet):
 
     def __init__(self, host: DialogHost) -> None:
         super().__init__(host, "Keys")
-        self.find = QLineEdit()
-        self.find.setPlaceholderText("Find an action")
-        self.find.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
-        self.find.textChanged.connect(self._filter)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find an action")
+        self.search.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.textChanged.connect(self._filter)
         self.editors: dict[str, QKeySequenceEdit] = {}
         self._rows: dict[str, tuple[QWidget, ...]] = {}
         self._headings: dict[str, QWidget] = {}
@@ -60,7 +60,7 @@ class KeysDialog(Sheet):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(page)
         body = QVBoxLayout()
-        body.addWidget(self.find)
+        body.addWidget(self.search)
         body.addWidget(scroll, 1)
         self.body.addLayout(body)
         self.foot.insertWidget(0, button("Restore all", "rotate-ccw", run=self._restore))

@@ -139,8 +139,8 @@ class _Row(QStyledItemDelegate):
         action_id = index.data(Qt.ItemDataRole.UserRole)
         actions = self._host.actions_set
         row, enabled = actions.rows[action_id], actions.qt[action_id].isEnabled()
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, theme().colour("selection"))
         role = "text" if enabled else "disabled"
         ratio = painter.device().devicePixelRatio()

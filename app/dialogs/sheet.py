@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -63,6 +65,13 @@ class Sheet(QDialog):
         outer.addWidget(self.progress)
         outer.addWidget(line())
         outer.addLayout(self.foot)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        focused = self.focusWidget()
+        if focused is None or isinstance(focused, QPushButton):
+            # A ring belongs where somebody went by keyboard, not on a button at the start.
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def run(self) -> None:
         """What the main button does."""

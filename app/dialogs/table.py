@@ -84,6 +84,12 @@ def _classes(host: DialogHost) -> None:
     _show(ClassesDialog(host))
 
 
+def _accept_fill(host: DialogHost) -> None:
+    from app.dialogs.accept_fill import AcceptFillDialog
+
+    _show(AcceptFillDialog(host))
+
+
 def _show(dialog: QDialog) -> None:
     # Never exec: painting and jobs go on beside an open dialog.
     dialog.open()
@@ -100,4 +106,5 @@ DIALOGS: dict[str, Callable[[DialogHost], None]] = {
     "about": _about,
     "palette": _palette,
     "classes": _classes,
+    "accept_fill": _accept_fill,
 }

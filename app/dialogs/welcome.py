@@ -6,6 +6,7 @@ import datetime
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -69,12 +70,13 @@ class WelcomePage(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._cards: list[Card] = []
         self._recents: list[Recent] = []
-        self.find = QLineEdit()
-        self.find.setPlaceholderText("Find a project")
-        self.find.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
-        self.find.setFixedWidth(232)
-        self.find.textChanged.connect(lambda _: self._show_cards())
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find a project")
+        self.search.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.setFixedWidth(232)
+        self.search.textChanged.connect(lambda _: self._show_cards())
         self._grid_holder = QWidget()
+        self._grid_holder.setProperty("ground", "window")
         self._grid = QGridLayout(self._grid_holder)
         self._grid.setContentsMargins(4, 4, 4, 4)
         self._grid.setSpacing(24)
@@ -92,7 +94,7 @@ class WelcomePage(QWidget):
         head = QHBoxLayout()
         head.addWidget(label("Recent projects", kind="page"))
         head.addStretch(1)
-        head.addWidget(self.find)
+        head.addWidget(self.search)
         right = QVBoxLayout()
         right.setSpacing(16)
         right.addLayout(head)
@@ -141,7 +143,7 @@ class WelcomePage(QWidget):
             made = KeyButton(words, mark_name, actions.keys_text(action_id), tone=tone, spread=True)
             made.setToolTip(actions.tooltip(action_id))
             made.setMinimumHeight(34)
-            connect(made, lambda action=action_id: actions.run(action))
+            connect(made, partial(actions.run, action_id))
             layout.addWidget(made)
         layout.addSpacing(8)
         layout.addWidget(DropField())
@@ -153,7 +155,7 @@ class WelcomePage(QWidget):
             ("help.keys", "Keys", "keyboard"),
         ):
             link = KeyButton(words, mark_name, tone="flat")
-            connect(link, lambda action=action_id: self._host.actions_set.run(action))
+            connect(link, partial(actions.run, action_id))
             links.addWidget(link)
         links.addStretch(1)
         layout.addLayout(links)
@@ -168,7 +170,7 @@ class WelcomePage(QWidget):
         self._show_cards()
         for recent in self._recents:
             self._host.workspace.background.run(
-                lambda path=recent.path: read_recent(path), self._take, lambda _: None
+                partial(read_recent, recent.path), self._take, lambda _: None
             )
 
     def _take(self, recent: Recent) -> None:
@@ -184,7 +186,7 @@ class WelcomePage(QWidget):
             self._grid.removeWidget(card)
             card.deleteLater()
         self._cards.clear()
-        wanted = self.find.text().casefold()
+        wanted = self.search.text().casefold()
         shown = [r for r in self._recents if wanted in r.name.casefold()]
         self._empty.setVisible(not shown)
         self._empty.setText(

@@ -93,8 +93,8 @@ class QueueDelegate(QStyledItemDelegate):
         if item_id is None:
             return
         item = self._queue.item_at(index.row())
-        rect = option.rect  # type: ignore[attr-defined]
-        state_flags = option.state  # type: ignore[attr-defined]
+        rect = option.rect
+        state_flags = option.state
         chosen = bool(state_flags & QStyle.StateFlag.State_Selected)
         if chosen:
             painter.fillRect(rect, theme().colour("selection"))

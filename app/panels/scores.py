@@ -61,7 +61,8 @@ class ScoresPanel(Section):
         """Show these scores."""
         for widget in (self._grid, self._trend, self._strokes):
             widget.setVisible(scores.has_truth)
-        self._empty.setVisible(not scores.has_truth)
+        # While the first scores are read there is nothing to say yet.
+        self._empty.setVisible(not scores.has_truth and self._workspace.truth is None)
         self.set_note("against truth" if scores.has_truth else "")
         if not scores.has_truth:
             return

@@ -117,7 +117,6 @@ class TrainingPanel(QWidget):
             charts.addLayout(row)
             charts.addWidget(curve)
         body = QWidget()
-        body.setObjectName("bars")
         body.setProperty("ground", "panel")
         inner = QVBoxLayout(body)
         inner.setContentsMargins(16, 0, 16, 16)
@@ -141,8 +140,8 @@ class TrainingPanel(QWidget):
         note.addWidget(self._note, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for widget in (self.cancel, self.again, self.back):
-            buttons.addWidget(widget)
+        for quiet in (self.cancel, self.again, self.back):
+            buttons.addWidget(quiet)
         buttons.addStretch(1)
         buttons.addWidget(self.start)
         buttons.addWidget(self.promote)

@@ -88,16 +88,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Locking a class also hides it, so that the picture shows.",
     ),
     Setting(
-        "correct.keep_mine",
-        False,
-        Flag(),
-        "Keep mine",
-        "Strokes leave the pixels that a person painted as they are.",
-    ),
-    Setting(
         "correct.accept_fill",
         "leave",
-        Choice({"leave": "Leave unlabelled", "ask": "Ask once per project"}),
+        Choice({"leave": "Stay unlabelled", "ask": "Ask once per project"}),
         "Unlabelled pixels on accept",
         "What happens to pixels without a class when an item is accepted.",
     ),

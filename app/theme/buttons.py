@@ -67,7 +67,7 @@ class KeyButton(QPushButton):
 
     @property
     def _is_primary(self) -> bool:
-        return self.property("tone") == "primary"
+        return bool(self.property("tone") == "primary")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         frame = QStylePainter(self)

@@ -156,11 +156,11 @@ class NumberField(QSpinBox):
         super().__init__(parent)
         self.setRange(low, high)
         self.setSuffix(f" {suffix}" if suffix else "")
-        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
         self.setKeyboardTracking(False)
         self._from: tuple[float, int] | None = None
+        self.lineEdit().setTextMargins(0, 0, 8, 0)
         self.lineEdit().installEventFilter(self)
         self.lineEdit().setCursor(Qt.CursorShape.SizeHorCursor)
 

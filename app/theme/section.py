@@ -46,7 +46,7 @@ class Section(QWidget):
 
     def add_corner(self, widget: QWidget) -> None:
         """A small control at the right end of the header."""
-        self.header.row.addWidget(widget)
+        self.header.add_corner(widget)
 
     def set_folded(self, folded: bool) -> None:
         self.header.is_folded = folded
@@ -72,6 +72,7 @@ class _Header(QWidget):
         self.setAccessibleName(title)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._corner: list[QWidget] = []
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(8, 0, 8, 0)
         self.row.setSpacing(4)
@@ -79,6 +80,10 @@ class _Header(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(120, max(28, theme().line() + 12))
+
+    def add_corner(self, widget: QWidget) -> None:
+        self._corner.append(widget)
+        self.row.addWidget(widget)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -97,11 +102,7 @@ class _Header(QWidget):
         painter.drawText(text_area, int(Qt.AlignmentFlag.AlignLeft | centre), self.title)
         if self.note:
             taken = painter.fontMetrics().horizontalAdvance(self.title) + 16
-            corner = sum(
-                w.width() + 4
-                for i in range(self.row.count())
-                if (w := self.row.itemAt(i).widget()) is not None and w.isVisible()
-            )
+            corner = sum(w.width() + 4 for w in self._corner if w.isVisible())
             painter.setFont(theme().font("small"))
             painter.setPen(theme().colour("muted"))
             area = text_area.adjusted(taken, 0, -corner, 0)

@@ -80,6 +80,8 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTe
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
   color: @disabled; border-color: @separator;
 }
+/* Without buttons Qt gives a styled spin box an edit field of one pixel: they have no width. */
+QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
 QSpinBox QLineEdit, QDoubleSpinBox QLineEdit, QComboBox QLineEdit { border: 0; padding: 0;
   min-height: 0; background: transparent; }
 QComboBox { padding-right: 24px; }

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
-from PySide6.QtWidgets import QProxyStyle, QStyle, QStyleOption, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QProxyStyle,
+    QRadioButton,
+    QStyle,
+    QStyleOption,
+    QWidget,
+)
 
 from app.theme.theme import theme
 
@@ -71,9 +78,37 @@ class Style(QProxyStyle):
         widget: QWidget | None = None,
     ) -> None:
         if element == QStyle.PrimitiveElement.PE_FrameFocusRect:
-            draw_focus_ring(painter, QRectF(option.rect))
+            # Buttons and fields have their ring from the style sheet; what stands free has ours.
+            if isinstance(widget, QCheckBox | QRadioButton):
+                draw_focus_ring(painter, QRectF(option.rect))
+            return
+        if element == QStyle.PrimitiveElement.PE_IndicatorCheckBox:
+            _draw_check_box(painter, option)
             return
         super().drawPrimitive(element, option, painter, widget)
+
+
+def _draw_check_box(painter: QPainter, option: QStyleOption) -> None:
+    """A box with a rim that is seen, and a tick in the accent's own text colour when on."""
+    from app.theme.icons import pixmap
+
+    state = option.state
+    on = bool(state & QStyle.StateFlag.State_On)
+    enabled = bool(state & QStyle.StateFlag.State_Enabled)
+    rect = QRectF(option.rect)
+    box = QRectF(0, 0, 14, 14)
+    box.moveCenter(rect.center())
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    rim = "border" if enabled else "separator"
+    painter.setPen(QPen(theme().colour("accent" if on and enabled else rim), 1))
+    painter.setBrush(theme().colour("accent" if on and enabled else "field"))
+    painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)
+    if on:
+        ratio = painter.device().devicePixelRatio()
+        drawn = pixmap("check", "on_accent" if enabled else "disabled", 12, ratio)
+        painter.drawPixmap(QPointF(box.x() + 1, box.y() + 1), drawn)
+    painter.restore()
 
 
 def draw_focus_ring(painter: QPainter, rect: QRectF, radius: float = 4) -> None:

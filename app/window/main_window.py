@@ -38,6 +38,7 @@ class MainWindow(QMainWindow):
         self._workspace = workspace
         self._sheet: Any = None
         self._welcome: Any = None
+        self._sheet_shown = False
         self._wide: bool | None = None
         self._sides_hidden = False
         self._queue_hidden = False
@@ -115,12 +116,11 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         workspace, actions = self._workspace, self.actions_set
-        self._sheet_shown = False
         self.top = TopBar(workspace, actions)
         self.tool_bar = ToolBar(workspace, actions, lambda: self.show_training(None))
         self.strip = ToolStrip(workspace, actions)
         self.queue = QueuePanel(workspace)
-        self.right = RightSide(workspace)
+        self.right: RightSide = RightSide(workspace)
         self.grip = Grip(self.right, workspace)
         self.status = StatusBar(workspace)
         self.overlays = Overlays(workspace, actions, self.canvas_widget)
@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
         workspace.project_opened.connect(self._project_opened)
         workspace.project_closed.connect(self._show_page)
         workspace.settings.changed.connect(self._setting_changed)
+        workspace.fill_asked.connect(lambda _: self.show_dialog("accept_fill"))
         self.queue.collapse_asked.connect(self._hide_queue)
         self.canvas_widget.settled.connect(self._first_picture)
         self._core_started = False
@@ -236,12 +237,11 @@ class MainWindow(QMainWindow):
             self.queue.setVisible(wide_queue)
         self._queue_line.setVisible(wide_queue)
         self.queue.collapse.setVisible(bool(self._wide))
-        for widget in (self.right, self.grip):
-            widget.setVisible(sides)
-        for widget in (
-            self.top, self._top_line, self.tool_bar, self._bar_line, self.strip, self._strip_line,
-        ):  # fmt: skip
-            widget.setVisible(not self._only_canvas)
+        self.right.setVisible(sides)
+        self.grip.setVisible(sides)
+        bars: tuple[QWidget, ...] = (self.top, self.tool_bar, self.strip)
+        for part in (*bars, self._top_line, self._bar_line, self._strip_line):
+            part.setVisible(not self._only_canvas)
 
     def _hide_queue(self) -> None:
         self._queue_hidden = True
@@ -263,6 +263,7 @@ class MainWindow(QMainWindow):
             self._welcome = WelcomePage(self)
             self.pages.addWidget(self._welcome)
         self._welcome.refresh()
+        self._welcome.setFocus(Qt.FocusReason.OtherFocusReason)
         self.pages.setCurrentWidget(self._welcome)
         self.setWindowTitle("Maskwright")
 

@@ -69,7 +69,7 @@ def _to_slider(option: Number, value: float) -> int:
 
 def _from_slider(option: Number, at: int) -> int:
     low = max(option.low, 1.0)
-    return round(low * (option.high / low) ** (at / _SLIDER_STEPS))
+    return int(low * math.exp(math.log(option.high / low) * at / _SLIDER_STEPS) + 0.5)
 
 
 def _flag(workspace: Workspace, option: Flag) -> tuple[QWidget, ...]:

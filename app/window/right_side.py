@@ -4,7 +4,7 @@ queue, the history and a training are tabs of it."""
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.panels.classes import ClassesPanel
@@ -14,6 +14,7 @@ from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
 from app.theme.section import Section
+from app.theme.theme import theme
 from app.workspace import Workspace
 
 LEAST, USUAL, MOST = 240, 280, 420
@@ -132,8 +133,12 @@ class Grip(QWidget):
         self._from: tuple[QPoint, int] | None = None
         self.setFixedWidth(4)
         self.setCursor(Qt.CursorShape.SplitHCursor)
-        self.setProperty("ground", "window")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme().colour("canvas"))
+        edge = self.width() - 1
+        painter.fillRect(edge, 0, 1, self.height(), theme().colour("separator"))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._from = (event.globalPosition().toPoint(), self._side.width())

@@ -77,10 +77,10 @@ class ToolBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(8)
-        layout.addWidget(self.tool_icon)
-        layout.addWidget(self.tool_name)
-        layout.addSpacing(8)
-        layout.addWidget(self.class_box)
+        self._fixed: list[QWidget] = [self.tool_icon, self.tool_name, self.class_box]
+        for widget in self._fixed:
+            layout.addWidget(widget)
+        layout.insertSpacing(2, 8)
         layout.addSpacing(8)
         layout.addWidget(self.options)
         layout.addWidget(self.more)
@@ -91,9 +91,9 @@ class ToolBar(QWidget):
             (self.accept,),
             (self.predict, self.fine_tune),
         ):
-            layout.addWidget(_divider())
-            for widget in part:
+            for widget in (_divider(), *part):
                 layout.addWidget(widget)
+                self._fixed.append(widget)
         self.setFixedHeight(max(36, theme().line() + 20))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.more.clicked.connect(self._show_more)
@@ -215,12 +215,7 @@ class ToolBar(QWidget):
                     widget.set_compact(self.width() < 1500)
                 widget.show()
         self.more.hide()
-        fixed = sum(
-            w.sizeHint().width() + 8
-            for i in range(self.layout().count())  # type: ignore[union-attr]
-            if (w := self.layout().itemAt(i).widget()) is not None  # type: ignore[union-attr]
-            and w not in (self.options, self.more)
-        )
+        fixed = sum(w.sizeHint().width() + 8 for w in self._fixed)
         room = self.width() - fixed - 48
         used = 0
         for part in self._option_parts:

@@ -56,6 +56,8 @@ class Choices(QObject):
     zoom_changed = Signal(float)
     stroke_timed = Signal(float)
     core_changed = Signal(str)
+    fill_asked = Signal(int)
+    """An item with so many unlabelled pixels is to be accepted: which class do they get?"""
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.workspace.messages import Message
 
@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
 
 def accept(workspace: Workspace) -> None:
-    """Mark the open item as right and go on; the toast can take it back."""
+    """Mark the open item as right and go on; the toast can take it back.
+
+    What is unlabelled gets the class that was chosen for this project, if one was.
+    """
+    item, project = workspace.item, workspace.project
+    if item is not None and project is not None and not workspace.read_only:
+        unlabelled = workspace.scores.areas.get(0, 0)
+        kept = workspace.settings.get("memory.accept_fill")
+        asks = workspace.settings.get("correct.accept_fill") == "ask"
+        if asks and unlabelled and str(project.path) not in kept:
+            workspace.fill_asked.emit(unlabelled)
+            return
     _decide(workspace, "accepted", f"Accepted {workspace.item.name}" if workspace.item else "")
 
 
@@ -20,7 +31,7 @@ def reject(workspace: Workspace) -> None:
     _decide(workspace, "rejected", f"Rejected {workspace.item.name}" if workspace.item else "")
 
 
-def _decide(workspace: Workspace, state: str, said: str) -> None:
+def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: str) -> None:
     from segcore.edits import FillUnlabelled, SetState
     from segcore.store.scribe import state_change
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer
 
 from app.workspace.messages import Message
+from app.workspace.models import current_model
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
@@ -196,13 +197,19 @@ class Runs(QObject):
         steps = int(workspace.settings.get("model.steps"))
 
         def prepare() -> Path:
+            from segcore.projects.training import NewRun, prepare_run
             from segcore.service import trainer
-            from segcore.train import runs
 
             project.scribe.flush()
-            run = runs.prepare(project, recipe=recipe, steps=steps)
+            base = current_model(project)
+            settings = {"steps": steps, **(recipe or {})}
+            # Some points of the held-out curve while it runs; each costs a pass over the items.
+            settings.setdefault("score_every", max(20, int(settings["steps"]) // 4))
+            run = prepare_run(
+                project, NewRun(settings=settings, start=None if base is None else str(base.path))
+            )
             trainer.launch(run)
-            return Path(run)
+            return run
 
         workspace.run_changed.emit(None)
         workspace.background.run(prepare, self._started, self._not_started)
@@ -223,9 +230,9 @@ class Runs(QObject):
             return
 
         def work() -> str:
-            from segcore.train import runs
+            from segcore.projects.promotion import promote
 
-            return str(runs.promote(project, view.path))
+            return promote(project, view.path)
 
         def done(name: str) -> None:
             view.promoted = True
@@ -242,9 +249,9 @@ class Runs(QObject):
             return
 
         def work() -> str:
-            from segcore.train import runs
+            from segcore.projects.promotion import demote
 
-            return str(runs.demote(project) or "")
+            return demote(project) or ""
 
         def done(name: str) -> None:
             if self.view is not None:
