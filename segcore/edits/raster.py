@@ -47,15 +47,17 @@ def stroke_mask(
     -------
     (rect.height, rect.width) bool.
     """
-    rows, starts, ends = [], [], []
-    for span in _stroke_spans(path, radius, rect, square, scale):
-        rows.append(span.row)
-        starts.append(span.start)
-        ends.append(span.end)
-    if not rows:
+    spans = list(_stroke_spans(path, radius, rect, square, scale))
+    if not spans:
         return np.zeros((rect.height, rect.width), bool)
-    depth = _events(rect, np.concatenate(rows), np.concatenate(starts))
-    depth -= _events(rect, np.concatenate(rows), np.concatenate(ends))
+    row, start, end = (np.concatenate(parts) for parts in zip(*spans, strict=True))
+    if len(row) <= rect.height and (np.diff(row) > 0).all():
+        # One span a row, as while the mouse moves: two comparisons a pixel, no counting.
+        bounds = np.zeros((2, rect.height, 1), np.int32)
+        bounds[0, row, 0], bounds[1, row, 0] = start, end
+        columns = np.arange(rect.width, dtype=np.int32)
+        return np.asarray((columns >= bounds[0]) & (columns < bounds[1]))
+    depth = _events(rect, row, start, end)
     np.cumsum(depth, axis=1, out=depth)
     return depth[:, : rect.width] > 0
 
@@ -87,7 +89,7 @@ def stroke_parts(
     if not len(path):
         return
     bounds = stroke_bounds(path, radius).intersect(within)
-    tops, lefts, bottoms, rights = _segment_bounds(path, radius)
+    tops, lefts, bottoms, rights = _segment_bounds(_segments(path), radius)
     for y in range(bounds.y - bounds.y % rows, bounds.bottom, rows):
         band = Rect(y, bounds.x, rows, bounds.width).intersect(bounds)
         meets = (bottoms >= band.y) & (tops <= band.bottom)
@@ -177,7 +179,7 @@ def _stroke_spans(
         return
     step_y, step_x = _steps(scale)
     segments = _segments(path)
-    tops, lefts, bottoms, rights = _segment_bounds(path, radius)
+    tops, lefts, bottoms, rights = _segment_bounds(segments, radius)
     # One row more on either side: what a rounding error would lose, the exact test below decides.
     first = np.maximum(np.ceil(tops / step_y - 0.5) - 1, rect.y).astype(np.intp)
     last = np.minimum(np.floor(bottoms / step_y - 0.5) + 1, rect.bottom - 1).astype(np.intp)
@@ -203,14 +205,11 @@ def _row_spans(
     start = np.ceil(np.where(met, low, 0.0) / step_x - 0.5)
     last = np.floor(np.where(met, high, -3.0 * step_x) / step_x - 0.5)
 
-    def inside(column: Floats) -> NDArray[np.bool_]:
-        return holds(segments, radius, y, (column + 0.5) * step_x)
-
     # The ends come out of square roots and quotients; the test by distance has the last word.
-    start += ~inside(start)
-    start -= inside(start - 1)
-    last -= ~inside(last)
-    last += inside(last + 1)
+    columns = np.stack([start - 1, start, last, last + 1])
+    before, first, final, after = holds(segments, radius, y, (columns + 0.5) * step_x)
+    start = start + ~first - (first & before)
+    last = last - ~final + (final & after)
     return start, np.where(met, last + 1, start)
 
 
@@ -304,9 +303,9 @@ def _segments(path: Sequence[Point]) -> _Segments:
     return _Segments(start[:, 0], start[:, 1], step[:, 0], step[:, 1])
 
 
-def _segment_bounds(path: Sequence[Point], radius: float) -> tuple[Floats, Floats, Floats, Floats]:
+def _segment_bounds(segments: _Segments, radius: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Top, left, bottom and right of each segment grown by the radius."""
-    ay, ax, dy, dx = _segments(path)
+    ay, ax, dy, dx = segments
     return (
         np.minimum(ay, ay + dy) - radius,
         np.minimum(ax, ax + dx) - radius,
@@ -334,10 +333,18 @@ def _ragged(
         yield number, first[number] + place - (ends[number] - lengths[number])
 
 
-def _events(rect: Rect, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.int32]:
-    """How many events each place of the rectangle has; one column more than it is wide."""
+def _events(
+    rect: Rect,
+    rows: NDArray[np.intp],
+    up: NDArray[np.intp],
+    down: NDArray[np.intp] | None = None,
+) -> NDArray[np.int32]:
+    """Steps up less steps down at each place; one column more than the rectangle is wide."""
     counts: NDArray[Any] = np.zeros((rect.height, rect.width + 1), np.int32)
-    np.add.at(counts.reshape(-1), rows * (rect.width + 1) + columns, np.int32(1))
+    flat, first = counts.reshape(-1), rows * (rect.width + 1)
+    np.add.at(flat, first + up, np.int32(1))
+    if down is not None:
+        np.add.at(flat, first + down, np.int32(-1))
     return counts
 
 
