@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segcore.infer.device import Device, choose_device
     from segcore.infer.mapping import ClassMapping, map_classes
-    from segcore.infer.predictor import Prediction, Predictor, connected_objects
+    from segcore.infer.objects import connected_objects
+    from segcore.infer.predictor import Prediction, Predictor
 
 _HOME_OF = {
     "ClassMapping": "mapping",
@@ -17,7 +18,7 @@ _HOME_OF = {
     "choose_device": "device",
     "Prediction": "predictor",
     "Predictor": "predictor",
-    "connected_objects": "predictor",
+    "connected_objects": "objects",
 }
 
 __all__ = [

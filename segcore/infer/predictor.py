@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from segcore.base import Cancelled, Rect
 from segcore.infer.device import choose_device, is_out_of_memory
+from segcore.infer.objects import connected_objects
 from segcore.infer.tiles import Grid, make_grid
 from segcore.models.prepare import as_channels, prepare, statistics
 
@@ -257,20 +258,3 @@ class _Picture:
         if len(whole.offset) != part.shape[2]:  # one channel that was repeated
             whole = type(whole)(whole.offset * part.shape[2], whole.divisor * part.shape[2])
         return prepare(part, self._preparation, whole)
-
-
-def connected_objects(classes: NDArray[np.uint16], things: Sequence[int]) -> NDArray[np.uint32]:
-    """Number the connected regions (8 neighbours) of each class in `things`, from 1 on.
-
-    Objects that touch are one: a model that only knows classes cannot tell them apart.
-    """
-    import cv2
-
-    numbers = np.zeros(classes.shape, np.uint32)
-    last = 0
-    for class_id in things:
-        count, found = cv2.connectedComponents((classes == class_id).astype(np.uint8), None, 8)
-        inside = found > 0
-        numbers[inside] = found[inside].astype(np.uint32) + last
-        last += count - 1
-    return numbers

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segcore.base import MaskwrightError
 from segcore.infer import ClassMapping, Predictor, map_classes
-from segcore.infer.predictor import connected_objects
+from segcore.infer.objects import connected_objects
 from segcore.models.weights import load_model, model_digest
 from segcore.projects.modelling import NoModel
 from segcore.projects.stage import Stage, silent
