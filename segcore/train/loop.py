@@ -7,41 +7,22 @@ be started again on the same folder and continues exactly where its checkpoint w
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
 from segcore.base import MaskwrightError
-from segcore.infer.device import Device, choose_device, is_out_of_memory
-from segcore.models.encoders import encoder_preparation
-from segcore.models.heads import for_project
-from segcore.models.prepare import Preparation
-from segcore.models.registry import build
-from segcore.models.segmodel import SegModel
-from segcore.models.spec import ModelSpec
-from segcore.models.weights import load_model, save_model
+from segcore.infer.device import Device, choose_device
 from segcore.train import runs
 from segcore.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from segcore.train.data import Batch, Batches, channel_table
-from segcore.train.depthwise import speed_up_depthwise
-from segcore.train.frozen import FrozenData, FrozenItem, read_frozen
-from segcore.train.losses import combined
-from segcore.train.optimise import RunningMean, make_optimiser, rate_factor
-from segcore.train.recipe import Recipe, parse_loss
-from segcore.train.score import confusion, summary
+from segcore.train.frozen import read_frozen
+from segcore.train.result import old_against_new, write_result
+from segcore.train.work import set_up
 
-_KEPT = "keeps_statistics"
 REPORT_SECONDS = 0.5  # between events of steps
-MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything by
 
 
 def train(run_dir: Path, *, device: str | None = None) -> dict[str, Any]:
@@ -74,46 +55,19 @@ def _train(
     device: Device,
     stopped: Callable[[], bool],
 ) -> dict[str, Any]:
-    # -- what is trained, on what -----------------------------------------------------------
+    # -- what is trained, on what, and how far it has come ----------------------------------
     recipe, data = run.recipe, read_frozen(run_dir)
-    train_items, replay_items = data.of("train"), data.of("replay")
-    if not train_items:
-        raise MaskwrightError("The run has no item to train on.", "Make it again with some.")
-    torch.manual_seed(recipe.seed)
-    model, old = start_model(run_dir, recipe, data)
-    model = model.to(device.name)
-    if device.name != "mps":
-        model = model.to(memory_format=torch.channels_last)
-    if device.name == "cpu" and device.bfloat16:
-        speed_up_depthwise(model)
-    steps = recipe.total_steps(len(train_items))
-    rate = recipe.learning_rate(continued=run.base is not None)
-
-    # -- how ----------------------------------------------------------------------------------
-    _freeze(model, recipe)
-    optimiser = make_optimiser(model, recipe, rate)
-    mean = RunningMean(model, recipe.ema)
-    progress = load_checkpoint(run_dir, model, optimiser, mean)
-    resumed = progress is not None
-    progress = progress or Progress()
-    terms = parse_loss(recipe.loss)
-    class_weight = class_weights(train_items, model, recipe).to(device.name)
-    kept_rows = _frozen_rows(model)
-    batches = Batches(
-        train_items,
-        replay_items,
-        recipe,
-        model.spec.preparation,
-        model.spec.channels,
-        channel_table(model.spec.classes),
-    )
+    work = set_up(run_dir, recipe, data, device, continued=run.base is not None)
+    model, optimiser, mean, steps = work.model, work.optimiser, work.mean, work.steps
+    found = load_checkpoint(run_dir, model, optimiser, mean)
+    progress = found or Progress()
     log.write(
         "started",
-        resumed=resumed,
+        resumed=found is not None,
         step=progress.step,
         steps=steps,
-        items=len(train_items),
-        replay=len(replay_items),
+        items=len(data.of("train")),
+        replay=len(data.of("replay")),
         held_out=len(data.of("held_out")),
         device=device.title,
         bfloat16=device.bfloat16,
@@ -124,8 +78,11 @@ def _train(
     (run_dir / runs.CANCEL).unlink(missing_ok=True)
     saved = reported = time.monotonic()
     first, first_seconds, cancelled = progress.step, progress.seconds, False
-    stream = batches.ahead(progress.step)
-    with contextlib.closing(stream):
+
+    def note(text: str) -> None:
+        log.write("step", step=progress.step, note=text)
+
+    with contextlib.closing(work.batches.ahead(progress.step)) as stream:
         while progress.step < steps:
             if stopped() or (run_dir / runs.CANCEL).exists():
                 cancelled = True
@@ -137,19 +94,8 @@ def _train(
                 done = max(done, progress.seconds / (60 * recipe.minutes))
                 if done >= 1:
                     break
-            factor = rate_factor(recipe, done)
-            for group in optimiser.param_groups:
-                group["lr"] = group["base_lr"] * factor
-            torch.manual_seed(recipe.seed * 1_000_003 + progress.step)
-            batch = next(stream)
-            progress.loss = _step(
-                model, optimiser, batch, terms, class_weight, recipe, device, progress, log
-            )
-            with torch.no_grad():
-                for parameter, rows, values in kept_rows:
-                    parameter[rows] = values
-            mean.update(model)
-            progress.step += 1
+            rate = work.set_rate(done)
+            work.step(next(stream), progress, note)
             now = time.monotonic()
             progress.seconds += now - began
             if now - reported >= REPORT_SECONDS or progress.step in (first + 1, steps):
@@ -163,7 +109,7 @@ def _train(
                     step=progress.step,
                     steps=steps,
                     loss=round(progress.loss, 6),
-                    lr=rate * factor,
+                    lr=rate,
                     rate=round(pace, 4),
                     seconds_left=round(max(left, 0.0), 1),
                 )
@@ -172,13 +118,15 @@ def _train(
                 log.write("checkpoint", step=progress.step)
                 saved = time.monotonic()
             if recipe.score_every and progress.step % recipe.score_every == 0:
-                _score(model, mean, None, data, log, progress.step)
+                scores = old_against_new(work, data, with_old=False)
+                log.write("scored", step=progress.step, **scores)
     save_checkpoint(run_dir, progress, model, optimiser, mean)
     log.write("checkpoint", step=progress.step)
 
     # -- the result ---------------------------------------------------------------------------
-    report = _score(model, mean, old, data, log, progress.step)
-    report |= {
+    scores = old_against_new(work, data)
+    log.write("scored", step=progress.step, **scores)
+    report = scores | {
         "name": run.name,
         "step": progress.step,
         "steps": steps,
@@ -188,174 +136,9 @@ def _train(
         "parts": progress.parts,
         "device": device.title,
     }
-    model.load_state_dict(mean.of(model))
-    model.spec = _described(model, run, data, report)
-    half = recipe.half and _half_is_as_good(model, data)
-    report["float16"] = half
-    report["digest"] = save_model(model, run_dir / runs.RESULT, half=half)
-    draft = run_dir / runs.RESULT / (runs.REPORT + ".part")
-    draft.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-    draft.replace(run_dir / runs.RESULT / runs.REPORT)
+    write_result(run_dir, run, work, data, report)
     log.write("cancelled" if cancelled else "done", step=progress.step, report=report)
     return report
-
-
-# -- one step ----------------------------------------------------------------------------------
-
-
-def _step(
-    model: SegModel,
-    optimiser: torch.optim.Optimizer,
-    batch: Batch,
-    terms: dict[str, float],
-    class_weight: Tensor,
-    recipe: Recipe,
-    device: Device,
-    progress: Progress,
-    log: runs.EventLog,
-) -> float:
-    """Forward, backward and update; in more and smaller parts where memory runs out."""
-    while True:
-        try:
-            loss = _gradients(model, optimiser, batch, terms, class_weight, device, progress.parts)
-            break
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or progress.parts >= len(batch.images):
-                raise
-        progress.parts = min(2 * progress.parts, len(batch.images))
-        log.write("step", step=progress.step, note=f"memory ran out: {progress.parts} parts a step")
-        if device.name.startswith("cuda"):
-            torch.cuda.empty_cache()
-    if not math.isfinite(loss):
-        raise MaskwrightError(
-            f"The loss is no number any more at step {progress.step}.",
-            "Lower the learning rate, or look for images with values that are not finite.",
-        )
-    if recipe.clip:
-        nn.utils.clip_grad_norm_(
-            [p for p in model.parameters() if p.requires_grad], recipe.clip, foreach=True
-        )
-    optimiser.step()
-    return loss
-
-
-def _gradients(
-    model: SegModel,
-    optimiser: torch.optim.Optimizer,
-    batch: Batch,
-    terms: dict[str, float],
-    class_weight: Tensor,
-    device: Device,
-    parts: int,
-) -> float:
-    """Gradients of a batch, summed over `parts`; returns the loss."""
-    model.train()
-    _keep_norms(model)
-    optimiser.zero_grad(set_to_none=True)
-    channels = len(class_weight)
-    total = 0.0
-    size = len(batch.images)
-    for chosen in torch.arange(size).chunk(parts):
-        images = batch.images[chosen].to(device.name, memory_format=torch.channels_last)
-        target = batch.target[chosen].to(device.name)
-        weight = None if batch.weight is None else batch.weight[chosen].to(device.name)
-        with device.autocast():
-            logits = model(images).logits
-        # Classes that the run's data do not know come last and take no part.
-        loss = combined(terms, logits[:, :channels].float(), target, weight, class_weight)
-        share = len(chosen) / size
-        (loss * share).backward()  # type: ignore[no-untyped-call]
-        total += loss.item() * share
-    return total
-
-
-# -- the start ---------------------------------------------------------------------------------
-
-
-def start_model(
-    run_dir: Path, recipe: Recipe, data: FrozenData
-) -> tuple[SegModel, SegModel | None]:
-    """The model to train, and the one it is measured against where a run goes on from one."""
-    if (run_dir / runs.BASE).is_dir():
-        old = load_model(run_dir / runs.BASE)
-        model, _ = for_project(old, data.classes)
-        return model, old
-    channels = _channels(data.items[0])
-    preparation: Preparation | None = None
-    if recipe.preparation != "model":
-        usual = encoder_preparation(recipe.encoder or "", channels)
-        preparation = Preparation(recipe.preparation, usual.mean, usual.std)
-    model = build(
-        recipe.arch,
-        classes=data.classes,
-        channels=channels,
-        encoder=recipe.encoder,
-        weights=recipe.weights,
-        preparation=preparation,
-    )
-    if preparation is not None:
-        usual = encoder_preparation(model.spec.encoder, channels)
-        model.spec = model.spec.changed(
-            preparation=Preparation(preparation.kind, usual.mean, usual.std)
-        )
-    return model, None
-
-
-def _channels(item: FrozenItem) -> int:
-    """Channels of the model for such items: 3 for one (grey is repeated) or three, else as many.
-
-    Three, so that the encoder's first weights fit and grey and colour pictures go together.
-    """
-    from segcore.images import open as open_image
-
-    count = 0
-    for path in item.sources:
-        with open_image(path) as source:
-            count += source.channels
-    return 3 if count == 1 else count
-
-
-def class_weights(items: Sequence[FrozenItem], model: SegModel, recipe: Recipe) -> Tensor:
-    """(C,) float32: one factor a class of the run's data for the cross entropy.
-
-    ``sqrt``: the root of (median frequency / frequency), ``inverse``: without the root (Eigen &
-    Fergus 2015, arXiv:1411.4734), within 1/4 .. 4. Frozen classes are not among them.
-    """
-    frozen = set(model.spec.frozen)
-    classes = [c for c in model.spec.classes.scored if c.uuid not in frozen]
-    counts = np.array([sum(i.counts.get(int(c.id), 0) for i in items) for c in classes], float)
-    weights = np.ones(len(classes))
-    held = counts > 0
-    if recipe.balance != "none" and held.any():
-        ratio = np.median(counts[held]) / counts[held]
-        weights[held] = np.clip(np.sqrt(ratio) if recipe.balance == "sqrt" else ratio, 0.25, 4.0)
-    return torch.tensor(weights, dtype=torch.float32)
-
-
-def _freeze(model: SegModel, recipe: Recipe) -> None:
-    if recipe.freeze == "encoder":
-        for parameter in model.encoder_parameters():
-            parameter.requires_grad_(False)
-    part = {"none": None, "encoder": model.encoder, "norm": model.network}[recipe.freeze]
-    for module in part.modules() if part is not None else ():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            setattr(module, _KEPT, True)
-
-
-def _keep_norms(model: nn.Module) -> None:
-    """Norms whose statistics the recipe keeps are never in training mode."""
-    for module in model.modules():
-        if getattr(module, _KEPT, False):
-            module.eval()
-
-
-def _frozen_rows(model: SegModel) -> list[tuple[nn.Parameter, list[int], Tensor]]:
-    """Rows of the head that stay: weight decay must not wear off what is not trained."""
-    frozen = set(model.spec.frozen)
-    rows = [k for k, c in enumerate(model.spec.classes.scored) if c.uuid in frozen]
-    if not rows:
-        return []
-    return [(p, rows, p.detach()[rows].clone()) for p in model.head.parameters()]
 
 
 def _wait_while_paused(run_dir: Path, stopped: Callable[[], bool]) -> None:
@@ -381,82 +164,3 @@ def _stop_by_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for which, handler in before:
             signal.signal(which, handler)
-
-
-# -- the end -----------------------------------------------------------------------------------
-
-
-def _score(
-    model: SegModel,
-    mean: RunningMean,
-    old: SegModel | None,
-    data: FrozenData,
-    log: runs.EventLog,
-    step: int,
-) -> dict[str, Any]:
-    """Old against new on held-out items that neither was trained on."""
-    seen = {item.digest for item in data.of("train", "replay")}
-    seen |= set() if old is None else old.spec.digests
-    items = [item for item in data.of("held_out") if item.digest not in seen]
-    note = str(data.notes.get("held_out", ""))
-    if len(items) < MEASURED_FROM:
-        note = f"not measured: {len(items)} held-out items, {MEASURED_FROM} are needed"
-        facts: dict[str, Any] = {"old": None, "new": None, "items": len(items), "note": note}
-        log.write("scored", step=step, **facts)
-        return facts
-    own = {key: value.detach().clone() for key, value in model.state_dict().items()}
-    model.load_state_dict(mean.of(model))
-    new_scores = summary(confusion(model, items, data.classes), data.classes, len(items))
-    model.load_state_dict(own)
-    old_scores = None
-    if old is not None:
-        old_scores = summary(confusion(old, items, data.classes), data.classes, len(items))
-    facts = {"old": old_scores, "new": new_scores, "items": len(items), "note": note}
-    log.write("scored", step=step, **facts)
-    return facts
-
-
-def _half_is_as_good(model: SegModel, data: FrozenData) -> bool:
-    """Whether float16 on disk moves the mean IoU by less than 0.001, on at most 16 items."""
-    items = (data.of("held_out") or data.of("train"))[:16]
-    before = summary(confusion(model, items, data.classes), data.classes, len(items))["mean_iou"]
-    own = {key: value.detach().clone() for key, value in model.state_dict().items()}
-    model.load_state_dict(
-        {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in own.items()}
-    )
-    after = summary(confusion(model, items, data.classes), data.classes, len(items))["mean_iou"]
-    model.load_state_dict(own)
-    return before is not None and after is not None and abs(before - after) < 0.001
-
-
-def _described(
-    model: SegModel, run: runs.Run, data: FrozenData, report: dict[str, Any]
-) -> ModelSpec:
-    """The model's self-description after the run; the data of its ancestors stay listed."""
-    spec = model.spec
-    rows = {row["digest"]: row for row in spec.data.get("items", ())}
-    for item in data.of("train", "replay"):
-        rows[item.digest] = {"name": item.name, "digest": item.digest}
-    scores: dict[str, Any] = {}
-    if report["new"] is not None:
-        scores["held_out"] = {**report["new"], "note": report["note"]}
-    made = {
-        "run": run.name,
-        "recipe": run.recipe.to_json(),
-        "base": dict(run.base) if run.base else None,
-        "steps": report["step"],
-        "minutes": report["minutes"],
-        "device": report["device"],
-        "versions": dict(run.versions),
-        "made": run.made,
-    }
-    return spec.changed(
-        name=run.name,
-        data={"items": list(rows.values())},
-        scores=scores,
-        seeds=(*spec.seeds, run.recipe.seed),
-        licence=run.licence or spec.licence,
-        attribution=run.attribution or spec.attribution,
-        made=made,
-        weights=f"model {run.base['name']} ({run.base['digest']})" if run.base else spec.weights,
-    )

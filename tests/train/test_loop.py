@@ -12,8 +12,17 @@ from torch import Tensor
 
 from segcore.base import ClassId, ClassSet, MaskwrightError, SegClass
 from segcore.models import ModelSpec, load_model
-from segcore.train import loop, read_events, read_report, request_cancel, state, train
-from tests.train.conftest import CLASSES, MakeRun
+from segcore.train import (
+    Recipe,
+    loop,
+    read_events,
+    read_report,
+    request_cancel,
+    state,
+    train,
+    work,
+)
+from tests.train.conftest import CLASSES, TINY, MakeRun
 
 
 class Killed(BaseException):
@@ -33,7 +42,7 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    whole = loop._gradients
+    whole = work.Work.gradients
     calls = []
 
     def step(*arguments: Any) -> float:
@@ -42,7 +51,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
             raise Killed
         return whole(*arguments)
 
-    monkeypatch.setattr(loop, "_gradients", step)
+    monkeypatch.setattr(work.Work, "gradients", step)
 
 
 # -- resume ------------------------------------------------------------------------------------
@@ -140,7 +149,7 @@ def test_cancel_keeps_the_checkpoint_and_still_writes_a_result(
     make: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = make("cancelled", steps=1000)
-    whole = loop._gradients
+    whole = work.Work.gradients
     calls = []
 
     def step(*arguments: Any) -> float:
@@ -149,14 +158,14 @@ def test_cancel_keeps_the_checkpoint_and_still_writes_a_result(
             request_cancel(run_dir)
         return whole(*arguments)
 
-    monkeypatch.setattr(loop, "_gradients", step)
+    monkeypatch.setattr(work.Work, "gradients", step)
     report = train(run_dir)
     assert report["cancelled"]
     assert report["step"] == 3
     assert state(run_dir) == "cancelled"
     assert (run_dir / "result" / "model.safetensors").is_file()
-    monkeypatch.setattr(loop, "_gradients", whole)
-    monkeypatch.setattr(loop.Recipe, "total_steps", lambda *_: 5)
+    monkeypatch.setattr(work.Work, "gradients", whole)
+    monkeypatch.setattr(Recipe, "total_steps", lambda *_: 5)
     assert train(run_dir)["step"] == 5, "and the run can go on from there"
     assert state(run_dir) == "done"
 
@@ -187,7 +196,7 @@ def test_out_of_memory_halves_the_batch_and_accumulates(
     make: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = make("memory", steps=3)
-    begin = loop.start_model
+    begin = work.start_model
 
     def limited(*arguments: Any) -> Any:
         model, old = begin(*arguments)
@@ -202,7 +211,7 @@ def test_out_of_memory_halves_the_batch_and_accumulates(
         model.network.forward = small
         return model, old
 
-    monkeypatch.setattr(loop, "start_model", limited)
+    monkeypatch.setattr(work, "start_model", limited)
     report = train(run_dir)
     assert report["parts"] == 4
     assert report["step"] == 3
@@ -212,37 +221,19 @@ def test_out_of_memory_halves_the_batch_and_accumulates(
 
 def test_parts_of_a_batch_give_the_gradient_of_the_whole(make: MakeRun) -> None:
     """Without norms and dropout the accumulated gradient is the same, item weights equal."""
-    from segcore.infer import choose_device
-    from segcore.models import Preparation
-    from segcore.train import Recipe, read_frozen
-    from segcore.train.data import Batches, channel_table
+    from segcore.infer.device import Device
+    from segcore.train import read_frozen
 
     run_dir = make("parts")
-    data = read_frozen(run_dir)
-    recipe = Recipe(
-        arch="test-tiny",
-        weights=None,
-        batch=4,
-        crop_height=32,
-        crop_width=32,
-        scale_low=1.0,
-        scale_high=1.0,
-    )
-    model, _ = loop.start_model(run_dir, recipe, data)
-    model.network.dropout.p = 0.0
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            setattr(module, loop._KEPT, True)
-    batch = Batches(
-        data.items, (), recipe, Preparation(), 3, channel_table(model.spec.classes)
-    ).make(0)
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    recipe = TINY.changed(freeze="norm", loss="ce", balance="none", scale_low=1.0, scale_high=1.0)
+    exact = Device("cpu", False, "exact")
+    ready = work.set_up(run_dir, recipe, read_frozen(run_dir), exact, continued=False)
+    ready.model.network.dropout.p = 0.0
+    batch = ready.batches.make(0)
     found = []
     for parts in (1, 4):
-        device = choose_device("cpu")
-        object.__setattr__(device, "bfloat16", False)
-        value = loop._gradients(model, optimiser, batch, {"ce": 1.0}, torch.ones(2), device, parts)
-        found.append((value, model.head.weight.grad))
+        value = ready.gradients(batch, parts)
+        found.append((value, ready.model.head.weight.grad))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     torch.testing.assert_close(found[0][1], found[1][1])
 
@@ -251,7 +242,7 @@ def test_a_loss_that_is_no_number_fails_with_a_sentence(
     make: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = make("nan")
-    monkeypatch.setattr(loop, "_gradients", lambda *_: float("nan"))
+    monkeypatch.setattr(work.Work, "gradients", lambda *_: float("nan"))
     with pytest.raises(MaskwrightError, match="no number any more at step 0"):
         train(run_dir)
     last = read_events(run_dir)[0][-1]
@@ -336,13 +327,13 @@ def test_what_the_recipe_freezes_stays(make: MakeRun, freeze: str) -> None:
 
 
 def test_rare_classes_weigh_more_and_within_bounds(make: MakeRun) -> None:
-    from segcore.train import Recipe, read_frozen
+    from segcore.train import read_frozen
 
     data = read_frozen(make("weights"))
-    model, _ = loop.start_model(Path("nowhere"), Recipe(arch="test-tiny", weights=None), data)
-    flat = loop.class_weights(data.items, model, Recipe(balance="none"))
-    root = loop.class_weights(data.items, model, Recipe(balance="sqrt"))
-    full = loop.class_weights(data.items, model, Recipe(balance="inverse"))
+    model, _ = work.start_model(Path("nowhere"), Recipe(arch="test-tiny", weights=None), data)
+    flat = work.class_weights(data.items, model, Recipe(balance="none"))
+    root = work.class_weights(data.items, model, Recipe(balance="sqrt"))
+    full = work.class_weights(data.items, model, Recipe(balance="inverse"))
     assert flat.tolist() == [1, 1]
     assert 0.25 <= root[0] < root[1] <= 4
     assert full[1] / full[0] == pytest.approx(float(root[1] / root[0]) ** 2, rel=1e-4)
@@ -355,7 +346,7 @@ def test_a_real_network_trains_on_real_pictures(shared_data: Path, tmp_path: Pat
     import cv2
 
     from segcore.base import CLASS_PRESETS
-    from segcore.train import Recipe, TrainItem, freeze, make_run
+    from segcore.train import TrainItem, freeze, make_run
 
     folder = shared_data / "camvid" / "train"
     classes = CLASS_PRESETS["camvid"]
@@ -371,3 +362,26 @@ def test_a_real_network_trains_on_real_pictures(shared_data: Path, tmp_path: Pat
     model = load_model(tmp_path / "real" / "result")
     assert model.spec.outputs == 11
     assert model.spec.weights.startswith("imagenet (package")
+
+
+@pytest.mark.slow  # starts the trainer's process twice
+def test_a_process_that_was_killed_half_way_is_resumed_by_starting_it_again(make: MakeRun) -> None:
+    import subprocess
+    import sys
+
+    settings = {"arch": "fpn", "encoder": "resnet18", "steps": 6, "checkpoint_seconds": 0.0}
+    whole, parts = make("whole", **settings), make("parts", **settings)
+    command = [sys.executable, "-m", "segcore.train"]
+    subprocess.run([*command, str(whole)], check=True)
+    process = subprocess.Popen([*command, str(parts)])
+    while process.poll() is None:
+        if any(e["kind"] == "checkpoint" for e in read_events(parts)[0]):
+            process.kill()
+            break
+    process.wait()
+    assert state(parts) == "lost"
+    subprocess.run([*command, str(parts)], check=True)
+    assert state(parts) == "done"
+    first, second = load_model(whole / "result"), load_model(parts / "result")
+    for key, value in first.state_dict().items():
+        assert torch.equal(second.state_dict()[key], value), key

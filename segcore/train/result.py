@@ -1,0 +1,98 @@
+"""What comes out of a run: old against new, the model's self-description, its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from segcore.models.segmodel import SegModel
+from segcore.models.spec import ModelSpec
+from segcore.models.weights import save_model
+from segcore.train import runs
+from segcore.train.frozen import FrozenData
+from segcore.train.score import confusion, summary
+from segcore.train.work import Work
+
+MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything by
+
+
+def old_against_new(work: Work, data: FrozenData, *, with_old: bool = True) -> dict[str, Any]:
+    """Scores on held-out items that neither model was trained on: old, new, items, note."""
+    model, old = work.model, work.old
+    seen = {item.digest for item in data.of("train", "replay")}
+    seen |= set() if old is None else old.spec.digests
+    items = [item for item in data.of("held_out") if item.digest not in seen]
+    if len(items) < MEASURED_FROM:
+        note = f"not measured: {len(items)} held-out items, {MEASURED_FROM} are needed"
+        return {"old": None, "new": None, "items": len(items), "note": note}
+    own = {key: value.detach().clone() for key, value in model.state_dict().items()}
+    model.load_state_dict(work.mean.of(model))
+    new_scores = summary(confusion(model, items, data.classes), data.classes, len(items))
+    model.load_state_dict(own)
+    old_scores = None
+    if old is not None and with_old:
+        old_scores = summary(confusion(old, items, data.classes), data.classes, len(items))
+    note = str(data.notes.get("held_out", ""))
+    return {"old": old_scores, "new": new_scores, "items": len(items), "note": note}
+
+
+def write_result(
+    run_dir: Path, run: runs.Run, work: Work, data: FrozenData, report: dict[str, Any]
+) -> None:
+    """Write ``result/``: the averaged model, its description, and the report, completed."""
+    model = work.model
+    model.load_state_dict(work.mean.of(model))
+    model.spec = _described(model, run, data, report)
+    half = run.recipe.half and _half_is_as_good(model, data)
+    report["float16"] = half
+    report["digest"] = save_model(model, run_dir / runs.RESULT, half=half)
+    draft = run_dir / runs.RESULT / (runs.REPORT + ".part")
+    draft.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    draft.replace(run_dir / runs.RESULT / runs.REPORT)
+
+
+def _half_is_as_good(model: SegModel, data: FrozenData) -> bool:
+    """Whether float16 on disk moves the mean IoU by less than 0.001, on at most 16 items."""
+    items = (data.of("held_out") or data.of("train"))[:16]
+    before = summary(confusion(model, items, data.classes), data.classes, len(items))["mean_iou"]
+    own = {key: value.detach().clone() for key, value in model.state_dict().items()}
+    model.load_state_dict(
+        {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in own.items()}
+    )
+    after = summary(confusion(model, items, data.classes), data.classes, len(items))["mean_iou"]
+    model.load_state_dict(own)
+    return before is not None and after is not None and abs(before - after) < 0.001
+
+
+def _described(
+    model: SegModel, run: runs.Run, data: FrozenData, report: dict[str, Any]
+) -> ModelSpec:
+    """The model's self-description after the run; the data of its ancestors stay listed."""
+    spec = model.spec
+    rows = {row["digest"]: row for row in spec.data.get("items", ())}
+    for item in data.of("train", "replay"):
+        rows[item.digest] = {"name": item.name, "digest": item.digest}
+    scores: dict[str, Any] = {}
+    if report["new"] is not None:
+        scores["held_out"] = {**report["new"], "note": report["note"]}
+    made = {
+        "run": run.name,
+        "recipe": run.recipe.to_json(),
+        "base": dict(run.base) if run.base else None,
+        "steps": report["step"],
+        "minutes": report["minutes"],
+        "device": report["device"],
+        "versions": dict(run.versions),
+        "made": run.made,
+    }
+    return spec.changed(
+        name=run.name,
+        data={"items": list(rows.values())},
+        scores=scores,
+        seeds=(*spec.seeds, run.recipe.seed),
+        licence=run.licence or spec.licence,
+        attribution=run.attribution or spec.attribution,
+        made=made,
+        weights=f"model {run.base['name']} ({run.base['digest']})" if run.base else spec.weights,
+    )

@@ -1,0 +1,74 @@
+"""What the training loop adds to its bare forward, backward and optimiser step.
+
+Budget: 1.10 times the bare step, measured in the same run, with decoded images cached and
+scale-crop-flip augmentation on, on real pictures and the default network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from segcore.base import CLASS_PRESETS
+from segcore.infer.device import choose_device
+from segcore.train import Recipe, TrainItem, freeze, make_run, read_frozen
+from segcore.train.checkpoint import Progress
+from segcore.train.losses import combined
+from segcore.train.work import set_up
+
+ROUNDS = 12
+
+
+@pytest.mark.bench
+def test_the_loop_costs_at_most_a_tenth_more_than_its_bare_step(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, classes = shared_data / "camvid" / "train", CLASS_PRESETS["camvid"]
+    items = []
+    for path in sorted((folder / "images").glob("*.jpg"))[:24]:
+        values = cv2.imread(str(folder / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
+        items.append(TrainItem(path.stem, (path,), classes.value_to_id()[values]))
+    make_run(tmp_path / "run", Recipe(steps=1000))
+    freeze(items, tmp_path / "run", classes)
+    data = read_frozen(tmp_path / "run")
+    device = choose_device("cpu")
+    work = set_up(tmp_path / "run", Recipe(steps=1000), data, device, continued=False)
+    fixed = work.batches.make(0)
+    images = fixed.images.contiguous(memory_format=torch.channels_last)
+
+    def bare() -> None:
+        work.optimiser.zero_grad(set_to_none=True)
+        with device.autocast():
+            logits = work.model(images).logits
+        combined(work.terms, logits.float(), fixed.target, None, work.class_weight).backward()
+        work.optimiser.step()
+
+    work.model.train()
+    progress = Progress()
+    for _ in range(3):
+        bare()
+    times: dict[str, list[float]] = {"bare": [], "loop": []}
+    # The bare steps come afterwards, when no thread makes batches beside them: what the batches
+    # take from the processor is part of what the loop costs.
+    with contextlib.closing(work.batches.ahead(0)) as stream:
+        for _ in range(4):
+            work.step(next(stream), progress)
+        for _ in range(ROUNDS):
+            began = time.monotonic()
+            work.set_rate(0.5)
+            work.step(next(stream), progress)
+            times["loop"].append(time.monotonic() - began)
+    for _ in range(ROUNDS):
+        began = time.monotonic()
+        bare()
+        times["bare"].append(time.monotonic() - began)
+    loop, floor = (statistics.median(times[name]) for name in ("loop", "bare"))
+    with capsys.disabled():
+        print(f"\nloop {1e3 * loop:.0f} ms, bare step {1e3 * floor:.0f} ms, {loop / floor:.3f}")
+    assert loop <= 1.10 * floor
