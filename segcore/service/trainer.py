@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 from segcore.base import MaskwrightError
 from segcore.service.process import module_environment
@@ -50,34 +54,55 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
         raise MaskwrightError(
             f"The run {run.name} is being trained already.", "Wait for it, or cancel it."
         )
-    threads = str(cores or max(1, (os.cpu_count() or 1) - 1))
-    environment = module_environment() | dict.fromkeys(_THREADS, threads)
+    threads = cores or max(1, _usable_cores() - 1)
+    environment = module_environment() | dict.fromkeys(_THREADS, str(threads))
     command = [sys.executable, "-P", "-m", "segcore.train", str(run_dir)]
     try:
         with (run_dir / LOG).open("ab") as log:
-            if sys.platform == "win32":
-                return _detached_on_windows(command, run_dir, environment, log)
-            return _detached(command, run_dir, environment, log)
+            start = _detached_on_windows if sys.platform == "win32" else _detached
+            pid = start(command, run_dir, environment, log, threads)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise MaskwrightError(
             f"The trainer of the run {run.name} cannot be started: {error}.",
             "Free some memory and try again.",
         ) from error
+    # The trainer writes the same when it has loaded torch. Until then it must be known as well,
+    # or the window would take the run for one that never started.
+    with contextlib.suppress(psutil.Error, OSError):
+        facts = {
+            "pid": pid,
+            "started": psutil.Process(pid).create_time(),
+            "host": socket.gethostname(),
+        }
+        runs.write_run(run_dir, replace(run, process=facts))
+    return pid
 
 
 # Run by an interpreter without site packages, in milliseconds. It ends at once, so the trainer
 # belongs to the system: it is no child that the window would have to collect, or take along.
+# It is bound to the last of the cores: not all its threads heed a limit of their number.
 _DETACH = """
 import os, subprocess, sys
 os.nice(int(sys.argv[1]))
-child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=2, start_new_session=True)
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(sys.argv[2]):])
+child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=2, start_new_session=True)
 print(child.pid)
 """
 
 
-def _detached(command: list[str], folder: Path, environment: dict[str, str], log: IO[bytes]) -> int:
+def _usable_cores() -> int:
+    """Cores that this process may use; a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _detached(
+    command: list[str], folder: Path, environment: dict[str, str], log: IO[bytes], cores: int
+) -> int:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _DETACH, str(_NICENESS), *command],
+        [sys.executable, "-I", "-S", "-c", _DETACH, str(_NICENESS), str(cores), *command],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -90,7 +115,7 @@ def _detached(command: list[str], folder: Path, environment: dict[str, str], log
 
 
 def _detached_on_windows(
-    command: list[str], folder: Path, environment: dict[str, str], log: IO[bytes]
+    command: list[str], folder: Path, environment: dict[str, str], log: IO[bytes], cores: int
 ) -> int:
     def flag(name: str) -> int:
         return int(getattr(subprocess, name))
@@ -106,6 +131,9 @@ def _detached_on_windows(
         | flag("CREATE_NEW_PROCESS_GROUP")
         | flag("BELOW_NORMAL_PRIORITY_CLASS"),
     )
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(started.pid)
+        process.cpu_affinity(process.cpu_affinity()[-cores:])
     return started.pid
 
 
@@ -151,8 +179,6 @@ def make_room(run_dir: Path) -> bool:
     -------
     Whether it could be done; a trainer on another machine or of another person is left alone.
     """
-    import psutil
-
     run = runs.read_run(run_dir)
     if run.process is None or not runs.is_alive(run):
         return False
@@ -165,7 +191,7 @@ def make_room(run_dir: Path) -> bool:
         if hasattr(process, "cpu_affinity"):  # macOS has none
             cores = process.cpu_affinity()
             if len(cores) > 1 and len(cores) >= len(psutil.Process().cpu_affinity()):
-                process.cpu_affinity(cores[:-1])
+                process.cpu_affinity(cores[1:])
     except (psutil.Error, OSError):
         return False
     return True
