@@ -22,7 +22,7 @@ Scale: TypeAlias = float | tuple[float, float]
 Floats: TypeAlias = NDArray[np.float64]
 
 # Spans worked on at once: about a dozen arrays of this length stay in the processor's cache.
-_SPANS_AT_ONCE = 1 << 15
+_SPANS_AT_ONCE = 1 << 14
 
 
 def stroke_mask(
