@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segcore import images
 from segcore.base import BadFile, Shape, SizeMismatch
+from segcore.formats.palettes import palette_indices
 from segcore.images import ImageSource
 
 
@@ -165,7 +166,7 @@ def as_numbers(path: Path, values: NDArray[Any]) -> NDArray[np.uint16] | NDArray
 def _load_raster(path: Path, source: ImageSource) -> MaskFile:
     kind, bits, has_palette = _stored_as(path)
     if has_palette:
-        indices, palette = _palette_indices(path, kind)
+        indices, palette = palette_indices(path, kind)
         return MaskFile(path, indices, palette=palette)
     pixels = source.read()
     lossy = kind == "JPEG" or (kind == "WebP" and not _is_lossless_webp(path))
@@ -187,31 +188,11 @@ def _stored_as(path: Path) -> tuple[str, int, bool]:
         bits, colour_type = head[24], head[25]
         return "PNG", bits if colour_type == 0 and bits < 8 else 8, colour_type == 3
     if head.startswith(b"BM"):
-        bits = int.from_bytes(head[28:30], "little")
-        return "BMP", 8, bits <= 8
+        at = 24 if head[14] == 12 else 28  # the first header of BMP was shorter
+        return "BMP", 8, int.from_bytes(head[at : at + 2], "little") <= 8
     if head.startswith(b"GIF8"):
         return "GIF", 8, True
     return ("WebP" if head.startswith(b"RIFF") else "JPEG"), 8, False
-
-
-def _palette_indices(path: Path, kind: str) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    from PIL.BmpImagePlugin import BmpImageFile
-    from PIL.GifImagePlugin import GifImageFile
-    from PIL.PngImagePlugin import PngImageFile
-
-    # The classes instead of `Image.open`, whose limit on size is a global; ours was checked.
-    openers: dict[str, Any] = {"PNG": PngImageFile, "BMP": BmpImageFile, "GIF": GifImageFile}
-    try:
-        with path.open("rb") as file, openers[kind](file) as picture:
-            stored = np.asarray(picture)
-            colours = picture.getpalette("RGB") or []
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError):
-        raise BadFile(
-            f"{path.name} is damaged or incomplete: its pixels cannot be decoded.",
-            "Copy it again from its source.",
-        ) from None
-    palette = np.asarray(colours, np.uint8).reshape(-1, 3)
-    return stored.astype(np.uint16), palette
 
 
 def _tiff_numbers(path: Path) -> tuple[NDArray[Any] | None, NDArray[np.uint8] | None]:
@@ -229,7 +210,7 @@ def _tiff_numbers(path: Path) -> tuple[NDArray[Any] | None, NDArray[np.uint8] | 
             palette = None
             if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
                 palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-    except (OSError, ValueError, IndexError, KeyError, tifffile.TiffFileError):
+    except Exception:  # each of tifffile's many decoders has errors of its own
         raise BadFile(
             f"{path.name} is damaged or incomplete: its pixels cannot be decoded.",
             "Copy it again from its source.",

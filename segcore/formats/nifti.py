@@ -51,7 +51,7 @@ def describe_nifti(
         )
     if any(_is_sheared(item.affine) for item in items if item.affine is not None):
         sentences.append(
-            "Where slices are not perpendicular to their stack, only the sform is exact: "
+            "Where slices are not perpendicular to their stack, only an sform is written: "
             "a qform cannot hold a tilt."
         )
     if any(item.has_instances for item in items):
@@ -90,9 +90,9 @@ def encode_nifti(values: NDArray[Any], item: ExportItem, header: Any | None) -> 
     if header is None:
         image = nib.Nifti1Image(volume, _affine(item))
         image.header.set_xyzt_units("mm")
-        # A qform holds no shear; nibabel leaves it out, and the sform is exact.
-        image.set_qform(_affine(item), code=1)
         image.set_sform(_affine(item), code=1)
+        # A qform holds no tilt: rather none than one that lies.
+        image.set_qform(_affine(item), code=0 if _is_sheared(_affine(item)) else 1)
     else:
         kind = nib.Nifti2Image if int(header["sizeof_hdr"]) == 540 else nib.Nifti1Image
         own = header.copy()

@@ -9,7 +9,7 @@ import SimpleITK
 
 from segcore import images
 from segcore.base import CLASS_PRESETS, ClassSet
-from segcore.formats import ExportItem, read_mask, write
+from segcore.formats import ExportItem, describe, read_mask, write
 from segcore.labels import Labels
 
 BINARY = CLASS_PRESETS["binary"]
@@ -146,3 +146,13 @@ def test_a_picture_lies_where_itk_puts_it(tmp_path, camvid_items):
     np.testing.assert_allclose(label.GetOrigin()[:2], picture.GetOrigin())
     np.testing.assert_allclose(label.GetDirection(), np.eye(3).reshape(-1), atol=1e-7)
     np.testing.assert_allclose(label.GetSpacing()[:2], picture.GetSpacing())
+
+
+def test_a_tilted_stack_gets_an_sform_and_no_qform_that_lies(tmp_path):
+    tilted = np.array([[1.0, 0, 0, 5], [0, 1, 0.3, -3], [0, 0, 2, 2], [0, 0, 0, 1]])
+    item = ExportItem("a", (), Labels.from_array(np.ones((4, 5, 6), int)), tilted)
+    write("nifti", [item], tmp_path / "out", BINARY)
+    after = nib.load(tmp_path / "out/labels/a.nii.gz")
+    np.testing.assert_allclose(after.affine, tilted, rtol=1e-6)
+    assert int(after.header["qform_code"]) == 0
+    assert any("only an sform" in s for s in describe("nifti", [item], BINARY))
