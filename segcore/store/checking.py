@@ -167,8 +167,8 @@ def _check_tiles(connection: sqlite3.Connection, damage: list[Problem]) -> None:
         "origin": {0} | {row[0] for row in connection.execute("SELECT id FROM source")},
     }
     for handle, plane, tz, ty, tx, data, crc, item in uses:
-        if plane is None:
-            damage.append(Problem("reference", f"Tile {handle} belongs to nothing."))
+        if tz is None:
+            damage.append(Problem("reference", f"Tile {handle} belongs to no layer."))
             continue
         name = PLANE_NAMES[plane]
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segcore.base import MaskwrightError, NotAProject
 from segcore.store import migrations
-from segcore.store.database import DATABASE, make_durable, open_connection
+from segcore.store.database import DATABASE, locked, make_durable, open_connection
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,18 @@ def make_database(folder: Path) -> None:
         connection.execute("COMMIT")
 
 
-def require_project(path: Path) -> None:
-    """Raise `NotAProject` unless `path` is a project that this program can read."""
+def require_project(path: Path, *, exclusive: bool = False) -> None:
+    """See that `path` is a project that this program can read.
+
+    Parameters
+    ----------
+    exclusive : it lies on a share, where only one process may look at it.
+
+    Raises
+    ------
+    NotAProject : it is no project, or one of a newer program.
+    ProjectBusy : another process has locked it.
+    """
     file = path / DATABASE
     if not file.is_file():
         raise NotAProject(
@@ -69,9 +79,14 @@ def require_project(path: Path) -> None:
             "Open a folder that Maskwright made, or make one with `maskwright new`.",
         )
     try:
-        with closing(open_connection(file, "ro")) as connection:
+        mode = "rw" if exclusive else "ro"
+        with closing(open_connection(file, mode, busy_seconds=1.0)) as connection:
+            if exclusive:
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             migrations.require_known(connection, path)
     except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise locked(path) from error
         raise NotAProject(
             f"{path.name} cannot be opened: {error}.", "Check that the folder can be read."
         ) from error

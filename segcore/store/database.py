@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segcore.base import NotAProject, ProjectBusy
+from segcore.base import NotAProject, ProjectBusy, ReadOnly
 
 DATABASE = "project.db"
 BUSY_SECONDS = 10.0
@@ -32,6 +32,7 @@ class Database:
     def __init__(self, file: Path, *, write: bool, exclusive: bool = False) -> None:
         self.file = file
         self.exclusive = exclusive
+        self._closed = False
         self._write_lock = threading.RLock()
         self._read_lock = self._write_lock if exclusive else threading.RLock()
         try:
@@ -68,9 +69,7 @@ class Database:
     def _sentence(self, error: sqlite3.OperationalError) -> Exception:
         folder = self.file.parent.name
         if "locked" in str(error):
-            return ProjectBusy(
-                f"{folder} is locked by another program.", "Close the project there first."
-            )
+            return locked(self.file.parent)
         return NotAProject(
             f"{folder} cannot be opened: {error}.", "Check that the folder can be read and written."
         )
@@ -83,13 +82,19 @@ class Database:
         """All rows of a query, as committed; from any thread."""
         # All at once: a cursor left half read would keep the WAL from being emptied.
         with self._read_lock:
+            self._require_open()
             return self._reader.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a query, or None."""
         with self._read_lock:
+            self._require_open()
             found: tuple[Any, ...] | None = self._reader.execute(sql, parameters).fetchone()
             return found
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ReadOnly(f"{self.file.parent.name} is closed.", "Open it again.")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -126,8 +131,9 @@ class Database:
 
     def drop_reader(self) -> None:
         """Close the reading connection, so that the writer can remove the WAL."""
-        if self._reader is not self._writer:
-            with self._read_lock:
+        with self._read_lock:
+            self._closed = True
+            if self._reader is not self._writer:
                 self._reader.close()
 
     def close(self) -> None:
@@ -138,11 +144,20 @@ class Database:
                 self._writer.close()
 
 
-def open_connection(file: Path, mode: str, *, immutable: bool = False) -> sqlite3.Connection:
+def locked(folder: Path) -> ProjectBusy:
+    """The error that another program does not let anybody in."""
+    return ProjectBusy(
+        f"{folder.name} is locked by another program.", "Close the project there first."
+    )
+
+
+def open_connection(
+    file: Path, mode: str, *, immutable: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> sqlite3.Connection:
     """A plain connection; `mode` is ``ro``, ``rw`` or ``rwc`` (create)."""
     uri = f"{file.absolute().as_uri()}?mode={mode}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
     if mode == "ro":
         connection.execute("PRAGMA query_only = ON")

@@ -62,13 +62,13 @@ class Keeper:
                 if self._durable.commits != seen:
                     seen, last_change = self._durable.commits, now
                     if self._wal_bytes() > _FORCED_BYTES:
-                        self._checkpoint()
+                        self.checkpoint()
                     continue
                 if self._durable.trouble is not None or self._durable.waiting:
                     continue
                 if self._wal_bytes() > _CHECKPOINT_BYTES:
                     self._save_derived()
-                    self._checkpoint()
+                    self.checkpoint()
                 if now - last_beat > writer.HEARTBEAT_SECONDS:
                     last_beat = now
                     writer.beat(self._database, self._epoch)
@@ -86,7 +86,8 @@ class Keeper:
         except OSError:
             return 0
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Carry what the write-ahead log holds over into the database; nobody waits for it."""
         if self._side is None:
             self._side = self._database.side_connection()
         if self._side is None:

@@ -49,6 +49,8 @@ def require_known(connection: sqlite3.Connection, path: Path, latest: int = LATE
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = version_of(connection)
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as error:
         raise NotAProject(
             f"{path.name} is no readable project: {error}.",

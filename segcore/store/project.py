@@ -46,9 +46,10 @@ class Project:
     def __init__(self, path: Path, *, write: bool, person: str | None) -> None:
         self.path = path.absolute()
         self.person = places.this_person() if person is None else person
-        creation.require_project(self.path)
+        shared = places.is_network_share(self.path)
+        creation.require_project(self.path, exclusive=shared and write)
         self._epoch = ""
-        self.database = self._open_database(write)
+        self.database = self._open_database(write, shared)
         self._last_version = self.database.data_version()
         self._last_seq = self._max("event", "seq")
         self._last_layer = self._max("layer", "number")
@@ -93,15 +94,16 @@ class Project:
         """
         return cls(Path(path), write=write, person=person)
 
-    def _open_database(self, write: bool) -> Database:
+    def _open_database(self, write: bool, shared: bool) -> Database:
         file = self.path / DATABASE
         if not write:
             return Database(file, write=False)
         try:
             with closing(open_connection(file, "rw")) as connection:
+                if shared:
+                    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
                 migrations.migrate(connection, self.path, self.path / "backup")
-            exclusive = places.is_network_share(self.path)
-            database = Database(file, write=True, exclusive=exclusive)
+            database = Database(file, write=True, exclusive=shared)
         except NotAProject as error:
             if "readonly" not in error.message:
                 raise

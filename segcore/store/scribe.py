@@ -62,6 +62,7 @@ class Scribe:
         self._images: ThreadPoolExecutor | None = None
         self._groups: dict[str, set[str]] = {}
         self._thread: threading.Thread | None = None
+        self._closed = False
         self.durable: durable.Durable | None = None
         if project.database.writable:
             self.durable = durable.Durable(
@@ -112,6 +113,8 @@ class Scribe:
         image : for edits that read intensities; None opens the item's own.
         group : id that steps over many items share.
         """
+        if self._thread is None:
+            raise self.read_only()
         labels = self._contents.get(item_id).labels
         reader: Future[ImageReader] | None = None
         if image is None and edit.reads(labels) is not None:
@@ -189,7 +192,7 @@ class Scribe:
         ------
         MaskwrightError : it cannot be written at present; it is kept and tried again.
         """
-        if self.durable is None:
+        if self.durable is None or self._closed:
             return
         self.call(lambda: None)
         if not self.durable.wait(timeout) and self.durable.trouble is not None:
@@ -216,6 +219,8 @@ class Scribe:
 
     def read_only(self) -> ReadOnly:
         """Why nothing can be changed, as a sentence."""
+        if self._closed:
+            return ReadOnly(f"{self._project.name} is closed.", "Open it again.")
         return ReadOnly(
             f"{self._project.name} is open for reading: {self._project.writer}.",
             "Close it there, then open it again.",
@@ -334,9 +339,11 @@ class Scribe:
 
     def close(self) -> None:
         """End both threads; what is not durable by now is lost."""
+        self._closed = True
         if self._thread is not None:
             self._commands.put(None)
             self._thread.join()
+            self._thread = None
         if self.durable is not None:
             self.durable.stop()
         if self._images is not None:
