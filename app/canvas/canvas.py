@@ -74,7 +74,9 @@ class Canvas(QWidget):
         self._looks = 0
         self._look: Look | None = None
         self._error: MaskwrightError | None = None
+        self._grid: Any = None
         self._fitting = True
+        self._opening = False
         self._event_at: float | None = None
         self._focus_by_key = False
         self._latencies: list[float] = []
@@ -143,37 +145,38 @@ class Canvas(QWidget):
         self.stream.end()
         self._error = None
         self._picture = None
+        # Picture, window and labels come one by one; the first frame shows them together.
+        self._opening = True
         self._describe()
 
     def _load_image(self, image: Any) -> None:
-        same_size = (
-            self.view is not None
-            and not self._fitting
-            and self.view.shape == (image.shape.y, image.shape.x)
-        )
         self._pictures += 1
         self._picture = Picture(image, self._pictures)
         self._error = None
-        if not same_size:
-            self._set_grid(
-                (image.shape.y, image.shape.x),
-                image.spacing.y / image.spacing.x if image.spacing else 1.0,
-                image.view_flip,
-            )
+        self._set_grid(
+            (image.shape.y, image.shape.x),
+            image.spacing.y / image.spacing.x if image.spacing else 1.0,
+            image.view_flip,
+        )
         self.refresh()
 
     def _set_grid(
         self, shape: tuple[int, int], aspect: float, flips: tuple[bool, bool] = (False, False)
     ) -> None:
+        """Show a picture of this size: where the one before was zoomed to, if it is alike."""
+        grid = (shape, aspect, flips)
+        if self._grid == grid and self.view is not None and not self._fitting:
+            return
+        self._grid = grid
         view = View(shape, self._size(), aspect=aspect, flip_y=flips[0], flip_x=flips[1])
         self._fitting = True
         self._set_view(view.fitted(self._margin()))
 
     def _change_labels(self, labels: Labels | None, patch: Any) -> None:
-        if patch is None and labels is not None and self._picture is None:
-            shape = (labels.shape.y, labels.shape.x)
-            if self.view is None or self.view.shape != shape:
-                self._set_grid(shape, 1.0)
+        if patch is None:
+            self._opening = False
+            if labels is not None and self._picture is None:
+                self._set_grid((labels.shape.y, labels.shape.x), 1.0)
         if patch is not None and self.workspace.view_mode == "label":
             self.stream.end()
         if self._look is None or patch is None:
@@ -196,7 +199,8 @@ class Canvas(QWidget):
     def _close(self) -> None:
         self.gestures.forget()
         self.stream.end()
-        self.view = self._picture = self._error = None
+        self.view = self._picture = self._error = self._grid = None
+        self._opening = False
         self.frame.show(None, None)
         self.update()
 
@@ -256,6 +260,8 @@ class Canvas(QWidget):
     def refresh(self) -> None:
         """Show what the workspace says now."""
         workspace = self.workspace
+        if self._opening:
+            return
         labels = self.stream.labels or workspace.shown_labels
         if self.view is None or self._look is None or workspace.item is None:
             self.frame.show(None, None)

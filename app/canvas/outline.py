@@ -115,13 +115,22 @@ def _smoothed(
     values = np.flatnonzero(np.bincount(regions.reshape(-1)))
     if len(values) > _MOST_SMOOTHED:
         return classes, regions
-    best = np.zeros(regions.shape, np.uint8)
-    out = regions.copy()
+    # Only where an edge is near can the mean be anything but the place's own region.
+    edges = np.zeros(regions.shape, np.uint8)
+    np.not_equal(regions[:, :-1], regions[:, 1:], out=edges[:, :-1].view(bool))
+    edges[:-1] |= regions[:-1] != regions[1:]
+    near = cv2.dilate(edges, np.ones((kernel[1] + 1, kernel[0] + 1), np.uint8))
+    places = np.flatnonzero(near)
+    best = np.zeros(len(places), np.uint8)
+    winner = regions.reshape(-1).take(places)
     for value in values.tolist():
-        share = cv2.blur((regions == value).view(np.uint8) * np.uint8(255), kernel)
+        inside = (regions == value).view(np.uint8)
+        share = cv2.boxFilter(inside, -1, kernel, normalize=False).reshape(-1).take(places)
         more = share > best
-        np.copyto(best, share, where=more)
-        np.copyto(out, np.uint16(value), where=more)
+        best[more] = share[more]
+        winner[more] = value
+    out = regions.copy()
+    out.reshape(-1)[places] = winner
     class_of = np.zeros(1 << 16, np.uint16)
     class_of[regions] = classes
     return class_of.take(out), out

@@ -39,6 +39,7 @@ class Stage:
         size: tuple[int, int],
         dtype: type,
         items: int,
+        missing: int | None,
     ) -> None:
         self.qtbot = qtbot
         self._held = Qt.MouseButton.NoButton
@@ -48,6 +49,8 @@ class Stage:
         if labels is not None:
             for item in self.project.items:
                 self.project.import_layer(item, "label", labels)
+        if missing is not None:
+            self.paths[missing].unlink()
         self.workspace = Workspace()
         self.canvas = Canvas(self.workspace)
         qtbot.addWidget(self.canvas)

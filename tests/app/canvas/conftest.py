@@ -31,9 +31,10 @@ def stage(qtbot, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
         size: tuple[int, int] = (400, 300),
         dtype: type = np.uint8,
         items: int = 1,
+        missing: int | None = None,
     ) -> Stage:
         grid = Shape(*shape) if len(shape) == 3 else Shape(1, *shape)
-        made.append(Stage(qtbot, tmp_path, CLASSES, grid, labels, size, dtype, items))
+        made.append(Stage(qtbot, tmp_path, CLASSES, grid, labels, size, dtype, items, missing))
         return made[-1]
 
     yield make
