@@ -178,8 +178,8 @@ class ClassRows(QWidget):
         lock = self.width() - 24
         eye = lock - 24
         number = self.fontMetrics().horizontalAdvance("0.000") + 4
-        score = eye - 12 - number
-        return {"lock": lock, "eye": eye, "score": score, "bar": score - 56, "number": number}
+        score = eye - 8 - number
+        return {"lock": lock, "eye": eye, "score": score, "bar": score - 52, "number": number}
 
     def _paint_score(
         self, painter: QPainter, c: SegClass, area: QRect, columns: dict[str, int], active: bool

@@ -84,6 +84,8 @@ class Curve(QWidget):
         if high - low < 0.02:
             low, high = low - 0.01, high + 0.01
         step = _nice((high - low) / 3)
+        # A score or a loss is never below nought, so its axis is not either.
+        low = max(low, 0.0) if min(values, default=0.0) >= 0 else low
         first, last = math.floor(low / step), math.ceil(high / step)
         ticks = [n * step for n in range(first, last + 1)]
         return ticks[0], ticks[-1], ticks
@@ -101,7 +103,10 @@ class Curve(QWidget):
         pen.setDashPattern([4, 3])
         painter.setPen(pen)
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-        place = QRectF(area.left(), y + 2, area.width(), theme().line())
+        above = bool(self._points) and self._level is not None
+        above = above and self._points[-1][1] < (self._level or 0.0)
+        top = y - theme().line() - 2 if above else y + 2
+        place = QRectF(area.left(), top, area.width(), theme().line())
         painter.drawText(place, int(Qt.AlignmentFlag.AlignRight), self._level_name)
 
     def _paint_curve(self, painter: QPainter, points: list[QPointF]) -> None:

@@ -135,9 +135,11 @@ class QueueDelegate(QStyledItemDelegate):
         drawn = pixmap(mark, "text" if chosen else role, 14, ratio)
         painter.drawPixmap(round(area.x()), round(area.y() + (area.height() - 14) / 2), drawn)
         score = self._queue.score(item_id)
-        if score is None:
+        if score is None and state != "new":
             self._queue.want_score(item_id)
-        text = "" if score is None else ("n/a" if math.isnan(score) else f"{score:.3f}")
+        text = "" if score is None else f"{score:.3f}"
+        if state == "new" or (score is not None and math.isnan(score)):
+            text = "n/a"  # nothing was predicted or painted, so there is nothing to score
         painter.setFont(theme().font("small"))
         painter.setPen(theme().colour("text"))
         middle = Qt.AlignmentFlag.AlignVCenter

@@ -186,9 +186,9 @@ class TrainingPanel(QWidget):
         share = self._recipe.replay.value()
         rows = [
             ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
-             f"{found.learned:,} items", ""),
+             _items(found.learned), ""),
             ("sparkles", "Begins with", found.base or "a new model", ""),
-            ("lock", f"{held}, never trained on", f"{found.held_out:,} items", ""),
+            ("lock", f"{held}, never trained on", _items(found.held_out), ""),
         ]  # fmt: skip
         if found.base:
             rows.insert(2, ("history", "Earlier training items mixed in", f"{share} %", ""))
@@ -196,8 +196,8 @@ class TrainingPanel(QWidget):
             few = "Fewer than five items are held out; the new model is not measured."
             rows.append(("triangle-alert", few, "", "warning"))
         for scarce in found.scarce[:3]:
-            items = f"{scarce.items} item" if scarce.items == 1 else f"{scarce.items} items"
-            text = f"{scarce.name}: {scarce.pixels:,} px in {items}. Its score may not move."
+            where = _items(scarce.items)
+            text = f"{scarce.name}: {scarce.pixels:,} px in {where}. Its score may not move."
             rows.append(("triangle-alert", text, "", "warning"))
         if len(found.scarce) > 3:
             more = f"{len(found.scarce) - 3} more classes have few pixels."
@@ -253,7 +253,7 @@ class TrainingPanel(QWidget):
         self._about.setText(f"{view.name}{parent}. Started {started}")
         self._bar.setValue(round(view.share * 1000))
         self._step.setText(f"Step {view.step:,} of {view.steps:,}" if view.steps else "Preparing")
-        self._rate.setText(f"{view.rate:.1f} steps/s" if view.rate else "")
+        self._rate.setText(f"{view.rate:.1f} steps/s" if view.rate and view.is_running else "")
         left = view.seconds_left
         self._left.setText("" if left is None else f"{_time_left(left)} left")
         self._loss.show_points(view.losses, view.steps)
@@ -440,6 +440,10 @@ class _Comparison(QWidget):
             if not head:
                 cell.setFont(theme().font("group" if strong or column == 2 else "text"))
                 cell.set_tone(tone if column == 3 else ("muted" if column == 1 else ""))
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item" if count == 1 else f"{count:,} items"
 
 
 def _number(value: float | None) -> str:

@@ -35,6 +35,10 @@ class WindowPanel(Section):
         self.histogram = Histogram(workspace)
         self.width_field = NumberField(1, 10_000_000)
         self.level_field = NumberField(-10_000_000, 10_000_000)
+        for field in (self.width_field, self.level_field):
+            # Room for the largest number there could be would be wider than the panel.
+            field.setMinimumWidth(48)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.width_field.setAccessibleName("Width")
         self.level_field.setAccessibleName("Level")
         self.fit = icon_button("rotate-ccw", "Fit the window to this slice", role="muted")

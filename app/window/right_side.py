@@ -4,7 +4,7 @@ queue, the history and a training are tabs of it."""
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.panels.classes import ClassesPanel
@@ -71,6 +71,10 @@ class RightSide(QWidget):
     @property
     def sections(self) -> tuple[Section, ...]:
         return (self.view, self.window_level, self.classes, self.scores, self.history)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # A part that asks for more room than there is must not push the others out of sight.
+        self._column.setMaximumWidth(self.width())
 
     def _restore_folds(self) -> None:
         folded = self._workspace.settings.get("memory.folded")

@@ -83,6 +83,7 @@ class StatusBar(QWidget):
         workspace.zoom_changed.connect(self._show_zoom)
         workspace.stroke_timed.connect(self._show_stroke)
         workspace.core_changed.connect(self._show_core)
+        workspace.run_changed.connect(lambda _: self._show_core(workspace.core_text))
         workspace.window_changed.connect(self._show_window)
         workspace.history_changed.connect(self._show_saved)
         workspace.label_committed.connect(self._show_saved)
@@ -188,6 +189,9 @@ class StatusBar(QWidget):
         self._saved_icon.setPixmap(pixmap(mark, role, 14, self.devicePixelRatioF()))
 
     def _show_core(self, text: str) -> None:
+        run = self._workspace.runs.view
+        if run is not None and run.is_running:
+            text = text.replace("ready", "training")
         self.core.setText(text)
         trouble = "stopped" in text
         role = "warning" if trouble else "muted"

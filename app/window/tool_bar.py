@@ -113,7 +113,7 @@ class ToolBar(QWidget):
         workspace.run_changed.connect(self.refresh)
         workspace.preview_changed.connect(self.refresh)
         workspace.jobs_changed.connect(self.refresh)
-        for action_id in ("queue.accept", "model.predict"):
+        for action_id in ("queue.accept", "model.predict", "model.fine_tune"):
             self._actions.qt[action_id].changed.connect(self.refresh)
         self.class_box.activated.connect(
             lambda _: workspace.set_active_class(self.class_box.currentData())
@@ -150,7 +150,7 @@ class ToolBar(QWidget):
         widest = max(
             (self.fontMetrics().horizontalAdvance(c.name) for c in classes.active), default=0
         )
-        self.class_box.setFixedWidth(min(200, max(136, widest + 64)))
+        self.class_box.setFixedWidth(min(200, max(136, widest + 80)))
         self._show_active(self._workspace.active_class)
 
     def _show_active(self, class_id: int) -> None:

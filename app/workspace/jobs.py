@@ -299,7 +299,15 @@ class Jobs(QObject):
             return
         item = project.items.by_id(row.item_id)
 
+        things = [int(c.id) for c in project.classes.active if c.thing]
+
         def store() -> Any:
+            instances = None
+            if things and len(planes.classes) == 1 and np.isin(planes.classes, things).any():
+                from segcore.infer.objects import connected_objects
+
+                # Objects of a volume go on from slice to slice; each slice alone would cut them.
+                instances = connected_objects(planes.classes[0], things)[None]
             layer = project.store_prediction(
                 item,
                 event.model_name,
@@ -307,6 +315,7 @@ class Jobs(QObject):
                 planes.classes,
                 confidence=planes.confidence,
                 margin=planes.margin,
+                instances=instances,
             )
             return layer, project.adopt(item, layer)
 
@@ -341,7 +350,7 @@ class Jobs(QObject):
 
     def _on_ProcessReady(self, event: Any) -> None:
         if event.kind == "core":
-            self._say_core(f"Core ready, {event.device}" if event.device else "Core ready")
+            self._say_core(f"Core ready, {event.device.upper()}" if event.device else "Core ready")
             self._workspace.withdraw("core")
 
     def _on_ProcessLost(self, event: Any) -> None:

@@ -27,7 +27,7 @@ class Preflight:
     Parameters
     ----------
     accepted, corrected : items that are learned from, by state.
-    held_out, held_groups : items that no run trains on, and their groups.
+    held_out, held_groups : items that no run trains on, and their groups where these are one or two.
     base : name of the model that is trained further, or "".
     scarce : classes with too few pixels.
     looked_at : how many items were counted for `scarce`.
@@ -69,14 +69,16 @@ def look(project: Any) -> Preflight:
     scarce = tuple(
         Scarce(c.name, pixels.get(int(c.id), 0), seen.get(int(c.id), 0))
         for c in project.classes.scored
-        if pixels.get(int(c.id), 0) < FEW_PIXELS or seen.get(int(c.id), 0) < FEW_ITEMS
+        if pixels.get(int(c.id), 0) < FEW_PIXELS
+        or seen.get(int(c.id), 0) < min(FEW_ITEMS, len(reviewed))
     )
     model = current_model(project)
+    groups = tuple(sorted({i.group for i in held if i.group}))
     return Preflight(
         accepted=sum(i.state == "accepted" for i in reviewed),
         corrected=sum(i.state == "corrected" for i in reviewed),
         held_out=len(held),
-        held_groups=tuple(sorted({i.group for i in held if i.group}))[:4],
+        held_groups=groups if 0 < len(groups) <= 2 and len(groups) < len(held) else (),
         base=model.name if model is not None else "",
         scarce=scarce if reviewed else (),
         looked_at=min(len(reviewed), _LOOKED_AT),

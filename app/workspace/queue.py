@@ -148,26 +148,26 @@ class Queue(QObject):
         if row >= 0:
             self.row_changed.emit(row)
 
+    def _badness(self, scores: dict[str, float], item_id: str) -> float:
+        """What has no score (no truth, or nothing in the mask yet) comes after what has one."""
+        score = scores.get(item_id, math.nan)
+        return 2.0 if self.state(item_id) == "new" or math.isnan(score) else score
+
     def _read_all_scores(self) -> None:
         project = self._project
         if not self._order:
             self._set_order(self._filtered())  # something to look at while scores are read
 
         def read() -> dict[str, float]:
-            return {item.id: _mean_iou(item) for item in list(project.items)}
+            return {i.id: _mean_iou(i) for i in list(project.items) if i.state != "new"}
 
         def sort(scores: dict[str, float]) -> None:
             if project is not self._project or self.sort != "worst":
                 return
             self._scores.update(scores)
-            # Without truth an item has no score and comes after those that have one.
-            self._set_order(sorted(self._filtered(), key=lambda i: _worst_key(scores.get(i))))
+            self._set_order(sorted(self._filtered(), key=lambda i: self._badness(scores, i)))
 
         self._background.run_latest("queue scores", read, sort)
-
-
-def _worst_key(score: float | None) -> float:
-    return 2.0 if score is None or math.isnan(score) else score
 
 
 def _mean_iou(item: Any) -> float:
