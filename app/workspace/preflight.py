@@ -27,7 +27,7 @@ class Preflight:
     Parameters
     ----------
     accepted, corrected : items that are learned from, by state.
-    held_out, held_groups : items that no run trains on, and their groups where these are one or two.
+    held_out, held_groups : items that no run trains on; their groups where they are one or two.
     base : name of the model that is trained further, or "".
     scarce : classes with too few pixels.
     looked_at : how many items were counted for `scarce`.
@@ -66,11 +66,12 @@ def look(project: Any) -> Preflight:
         for class_id, count in item.labels.counts().items():
             pixels[class_id] = pixels.get(class_id, 0) + count
             seen[class_id] = seen.get(class_id, 0) + 1
+    few_items = min(FEW_ITEMS, len(reviewed))
     scarce = tuple(
         Scarce(c.name, pixels.get(int(c.id), 0), seen.get(int(c.id), 0))
         for c in project.classes.scored
         if pixels.get(int(c.id), 0) < FEW_PIXELS
-        or seen.get(int(c.id), 0) < min(FEW_ITEMS, len(reviewed))
+        or seen.get(int(c.id), 0) < few_items
     )
     model = current_model(project)
     groups = tuple(sorted({i.group for i in held if i.group}))
