@@ -20,7 +20,7 @@ from segcore.base import (
 )
 from segcore.base.palette import palette_colour
 from segcore.formats.manifest import note_on
-from segcore.formats.maskfile import MaskFile
+from segcore.formats.maskfile import MaskFile, count_values
 
 _NAMED_AT_MOST = 4
 
@@ -114,8 +114,7 @@ def classes_found(
     names: dict[str, str] = {}
     for mask in masks:
         if mask.colours is None or _is_grey(mask.colours):
-            found = set(np.unique(_as_values(mask)).tolist())
-            values |= found
+            values |= count_values(_as_values(mask)).keys()
             names.setdefault("numbers", mask.path.name)
         else:
             if mask.lossy:
@@ -155,40 +154,39 @@ def classes_found(
 
 def _by_value(mask: MaskFile, classes: ClassSet, values: NDArray[Any]) -> Mapped:
     table = classes.value_to_id()
+    counts = count_values(values)
+    # What is decided about the few values that occur costs nothing; pixels are looked up once.
+    unknown = {v for v in counts if v >= table.size or (v and not table[v])}
     notes = mask.notes
-    ids = np.take(table, np.minimum(values, table.size - 1)).astype(np.uint16)
-    strange = (ids == 0) & (values != 0)
-    strange |= values >= table.size
-    if strange.any():
+    if unknown:
         note = note_on(mask.path)
         if note is not None:
-            blank = strange & (values == note.unlabelled)
-            ids[blank] = 0
-            strange &= ~blank
-    if strange.any() and _is_binary(classes) and set(np.unique(values).tolist()) <= {0, 255}:
+            unknown.discard(note.unlabelled)
+    if unknown == {255} and counts.keys() <= {0, 255} and _is_binary(classes):
         one = classes.by_value(1)
         assert one is not None
-        ids[strange] = one.id
-        return Mapped(ids, None, (*notes, f'{mask.path.name}: 255 is read as "{one.name}".'))
-    if strange.any():
+        table[255] = one.id
+        unknown.clear()
+        notes = (*notes, f'{mask.path.name}: 255 is read as "{one.name}".')
+    if unknown:
         raise UnknownValue(
-            f"{mask.path.name} holds {_listed(values[strange])}, which no class has.",
+            f"{mask.path.name} holds {_listed({v: counts[v] for v in unknown})}, "
+            "which no class has.",
             "Give a class this value, or correct the mask."
             if not mask.lossy
             else "The file was compressed with loss, which changes values; save masks as PNG.",
         )
-    return Mapped(ids, None, notes)
+    return Mapped(np.take(table, values), None, notes)
 
 
 def _is_binary(classes: ClassSet) -> bool:
     return {c.value for c in classes.active if c.value is not None} == {0, 1}
 
 
-def _listed(strange: NDArray[Any]) -> str:
-    found, numbers = np.unique(strange, return_counts=True)
-    order = np.argsort(-numbers, kind="stable")[:_NAMED_AT_MOST]
-    parts = [f"the value {found[i]} ({_pixels(int(numbers[i]))})" for i in order]
-    more = len(found) - len(parts)
+def _listed(counts: dict[int, int]) -> str:
+    order = sorted(counts, key=lambda value: (-counts[value], value))[:_NAMED_AT_MOST]
+    parts = [f"the value {value} ({_pixels(counts[value])})" for value in order]
+    more = len(counts) - len(parts)
     return _joined(parts, f"{more:,} more" if more else "")
 
 

@@ -52,8 +52,7 @@ class MaskFile:
 
     def counts(self) -> dict[int, int]:
         """Pixels of each value that occurs, by growing value."""
-        found, numbers = np.unique(self.values, return_counts=True)
-        return dict(zip(found.tolist(), numbers.tolist(), strict=True))
+        return count_values(self.values)
 
 
 def load_mask(path: Path | str) -> MaskFile:
@@ -130,6 +129,18 @@ def require_place(
             f"their voxels are up to {off:.3g} mm apart.",
             "Choose the mask of this image, or resample it onto the image's grid.",
         )
+
+
+def count_values(values: NDArray[Any]) -> dict[int, int]:
+    """Pixels of each value that occurs, by growing value."""
+    if values.dtype == np.uint16:
+        # Counting beats the sort of np.unique by far where there are few possible values.
+        numbers = np.bincount(values.reshape(-1))
+        found = np.flatnonzero(numbers)
+        numbers = numbers[found]
+    else:
+        found, numbers = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), numbers.tolist(), strict=True))
 
 
 def as_numbers(path: Path, values: NDArray[Any]) -> NDArray[np.uint16] | NDArray[np.uint32]:
