@@ -6,7 +6,6 @@ It shows what the workspace says is open and chosen, and asks the workspace for 
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +27,8 @@ from app.canvas.controls import Controls
 from app.canvas.cursors import CursorPainter
 from app.canvas.frame import Frame
 from app.canvas.gestures import Gestures
-from app.canvas.look import Look, make_look
+from app.canvas.latency import Latency
+from app.canvas.looks import Looks
 from app.canvas.overlays import PreviewPainter, paint_focus, paint_sentence
 from app.canvas.picture import Picture
 from app.canvas.scene import Scene
@@ -68,11 +68,11 @@ class Canvas(QWidget):
         self.bar = PendingBar(workspace, self)
         self.slider = SliceSlider(workspace, self)
         self.stream = Stream()
+        self.looks = Looks(workspace)
+        self.latency = Latency()
         self.view: View | None = None
         self._picture: Picture | None = None
         self._pictures = 0
-        self._looks = 0
-        self._look: Look | None = None
         self._error: MaskwrightError | None = None
         self._grid: Any = None
         self._fitting = True
@@ -179,10 +179,9 @@ class Canvas(QWidget):
                 self._set_grid((labels.shape.y, labels.shape.x), 1.0)
         if patch is not None and self.workspace.view_mode == "label":
             self.stream.end()
-        if self._look is None or patch is None:
+        if patch is None or not self.looks.knows_sources:
             self.change_look()
         else:
-            self._know_sources()
             self.refresh()
         self.gestures.labels_shown(patch)
 
@@ -229,33 +228,11 @@ class Canvas(QWidget):
 
     def change_look(self) -> None:
         """Colours, opacities or visible classes are others now."""
-        workspace = self.workspace
-        self._looks += 1
-        project = workspace.project
-        self._look = make_look(
-            self._looks,
-            workspace.classes,
-            active=workspace.active_class,
-            hidden=workspace.hidden_classes,
-            hovered=workspace.hovered_class,
-            corrected=frozenset() if project is None else project.person_origins(),
-            fill=workspace.fill_opacity,
-            outline=workspace.outline_opacity,
-            mask_hidden=workspace.mask_hidden,
-        )
+        self.looks.renew()
         self.refresh()
         self.cursor_painter.refresh()
         if self.gestures.preview is not None:
             self.update()
-
-    def _know_sources(self) -> None:
-        """A person who painted for the first time has a new row of `source`."""
-        project, look = self.workspace.project, self._look
-        if project is not None and look is not None:
-            for row in project.person_origins():
-                if not look.corrected[row]:
-                    self.change_look()
-                    return
 
     def refresh(self) -> None:
         """Show what the workspace says now."""
@@ -263,7 +240,7 @@ class Canvas(QWidget):
         if self._opening:
             return
         labels = self.stream.labels or workspace.shown_labels
-        if self.view is None or self._look is None or workspace.item is None:
+        if self.view is None or self.looks.current is None or workspace.item is None:
             self.frame.show(None, None)
             self.update()
             return
@@ -277,7 +254,7 @@ class Canvas(QWidget):
                 workspace.window,
                 self.view.steps,
                 self.view.zoomed,
-                self._look,
+                self.looks.current,
                 max(1, round(self.ratio)),
             ),
         )
@@ -353,11 +330,12 @@ class Canvas(QWidget):
         self.slider.place()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._clock(event)
+        self.latency.event_came()
         self.controls.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._clock(event)
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.latency.event_came()
         self.controls.move(event)
         if event.buttons():
             self.bar.avoid(event.position().toPoint())
@@ -434,27 +412,21 @@ class Canvas(QWidget):
             self.frame.paint(painter, rect)
         painter.setClipping(False)
         if self.view is not None and self.workspace.item is not None:
-            self.preview_painter.paint(painter, self.view, self.gestures.preview, self._look, ratio)
+            self.preview_painter.paint(
+                painter, self.view, self.gestures.preview, self.looks.current, ratio
+            )
             self.cursor_painter.paint(painter)
         painter.resetTransform()
         paint_sentence(painter, self.rect(), self._sentence(), theme())
         if self.hasFocus() and self._focus_by_key:
             paint_focus(painter, self.rect(), theme())
         painter.end()
-        if self._event_at is not None:
-            self._latencies.append((time.perf_counter() - self._event_at) * 1000)
-            self._event_at = None
-
-    def _clock(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._event_at = time.perf_counter()
+        self.latency.frame_painted()
 
     def _report_stroke(self) -> None:
-        """Tell how long this stroke's frames took, by their median."""
-        if self._latencies:
-            ordered = sorted(self._latencies)
-            self.workspace.report_stroke(ordered[len(ordered) // 2])
-            self._latencies = []
+        median = self.latency.take_median()
+        if median is not None:
+            self.workspace.report_stroke(median)
 
     def _sentence(self) -> tuple[str, str]:
         """What stands on the canvas in words: (sentence, hint), both may be empty."""

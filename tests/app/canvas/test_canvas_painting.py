@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -123,13 +124,23 @@ def test_a_second_stroke_may_begin_before_the_first_is_applied(stage: MakeStage)
     s = stage()
     s.view_at(4.0)
     s.workspace.set_tool_option("size", 6.0)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        go_on.wait()
+
+    holder = threading.Thread(target=lambda: s.project.scribe.call(hold))
+    holder.start()
+    held.wait()
     s.drag((10, 10), (10, 20))
     s.drag((30, 10), (30, 20))
     assert len(s.canvas.frame.strokes) == 2
-    shown = np.array(s.colour(30, 15)), np.array(s.colour(10, 15))
+    shown = s.colour(30, 15), s.colour(10, 15)
+    go_on.set()
+    holder.join()
     s.settle()
-    assert np.array_equal(shown[0], s.colour(30, 15))
-    assert np.array_equal(shown[1], s.colour(10, 15))
+    assert (s.colour(30, 15), s.colour(10, 15)) == shown
     assert {(10, 15), (30, 15)} <= s.painted()
 
 
