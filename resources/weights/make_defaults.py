@@ -87,10 +87,10 @@ RECIPES = {
     ),
     "retina": Recipe(
         **COMMON,
-        steps=400,
+        steps=260,
         batch=4,
-        crop_height=384,
-        crop_width=384,
+        crop_height=320,
+        crop_width=320,
         scale_low=0.7,
         scale_high=1.5,
         colour="mild",

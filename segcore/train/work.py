@@ -123,7 +123,7 @@ class Work:
             with self.device.autocast():
                 logits = self.model(images).logits
             # Classes that the run's data do not know come last and take no part.
-            known = logits[:, :channels].float()
+            known = logits[:, :channels]
             loss = combined(self.terms, known, target, weight, self.class_weight)
             share = len(chosen) / size
             (loss * share).backward()  # type: ignore[no-untyped-call]
