@@ -1,0 +1,282 @@
+"""``maskwright train`` and ``predict``: what teaches, what is kept back, what comes home."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from calling import Command
+from PIL import Image
+
+from segcore.base import CLASS_PRESETS, ClassSet, Rect
+from segcore.edits import Region, SetState
+from segcore.projects.promotion import demote, promote, promoted
+from segcore.projects.training import NewRun, NothingToLearn, prepare_run, split_items
+from segcore.store import Project
+from segcore.train import read_frozen, runs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def small(street: Path, tmp_path: Path) -> Path:
+    """The street scenes cut to 128 x 96, so that a step of training costs a moment."""
+    for part in ("images", "labels"):
+        target = tmp_path / "small" / part
+        target.mkdir(parents=True)
+        for file in sorted((street / part).iterdir()):
+            Image.open(file).crop((160, 140, 288, 236)).save(target / f"{file.stem}.png")
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def project(done: Command, small: Path, tmp_path: Path) -> Path:
+    done(
+        "new", tmp_path / "p", "--images", small / "images", "--truth", small / "labels",
+        "--classes", "camvid", "--group-by", "^[^_]+", "--hold-out", "0006R0_*",
+    )  # fmt: skip
+    return tmp_path / "p.maskwright"
+
+
+def untrained(folder: Path, classes: ClassSet) -> Path:
+    """A model with random numbers: it predicts something, and costs no training."""
+    from segcore.models import build, save_model
+
+    save_model(build("fpn", classes=classes), folder)
+    return folder
+
+
+def paint(project: Project, name: str, class_id: int, rect: Rect) -> None:
+    item = project.items.by_name(name)
+    mask = np.ones((rect.height, rect.width), bool)
+    edit = Region.of(0, rect, mask, class_id, origin=project.source("person"))
+    project.apply(item, edit)
+
+
+def test_truth_teaches_all_but_the_held_out_items(project: Path) -> None:
+    with Project.open(project) as opened:
+        run = prepare_run(opened, NewRun({"targets": "truth"}, name="a"))
+        truth = {item.name: item.truth.read() for item in opened.items}
+    data = read_frozen(run)
+    assert {i.name for i in data.of("held_out")} == {"0006R0_f00930"}
+    assert len(data.of("train")) == 5
+    for item in data.items:
+        target = item.read_target()
+        void = truth[item.name] == 12
+        # Ignored pixels are never learned from; all others are the truth.
+        assert (target[void] == 0).all()
+        assert (target[~void] == truth[item.name][~void]).all()
+
+
+def test_only_what_a_person_set_teaches_where_nothing_was_accepted(project: Path) -> None:
+    rect = Rect(10, 20, 30, 40)
+    with Project.open(project) as opened:
+        item = opened.items.by_name("0016E5_07959")
+        guess = np.full(item.shape, 4, np.uint16)
+        opened.adopt(item, opened.store_prediction(item, "m", "d" * 64, guess))
+        paint(opened, item.name, 6, rect)
+        assert item.state == "corrected"
+        run = prepare_run(opened, NewRun(name="a"))
+        target = next(iter(read_frozen(run).of("train"))).read_target()
+        expected = np.zeros_like(target)
+        expected[rect.slices] = 6
+        assert (target == expected).all()
+        # Once the item is accepted, what the model said is a person's word as well.
+        opened.apply(item, SetState("accepted"))
+        run = prepare_run(opened, NewRun(name="b"))
+        accepted = next(iter(read_frozen(run).of("train"))).read_target()
+        assert (accepted == np.where(expected > 0, 6, 4)).all()
+
+
+def test_a_project_that_nobody_reviewed_has_nothing_to_teach(project: Path) -> None:
+    with Project.open(project) as opened:
+        item = opened.items[0]
+        opened.adopt(
+            item, opened.store_prediction(item, "m", "", np.full(item.shape, 4, np.uint16))
+        )
+        with pytest.raises(NothingToLearn):
+            prepare_run(opened, NewRun(name="a"))
+
+
+def test_rejected_items_are_in_no_training(project: Path) -> None:
+    with Project.open(project) as opened:
+        opened.apply(opened.items.by_name("0016E5_07959"), SetState("rejected"))
+        opened.apply(opened.items.by_name("0006R0_f00930"), SetState("rejected"))
+        run = prepare_run(opened, NewRun({"targets": "truth"}, name="a"))
+    names = {item.name for item in read_frozen(run).items}
+    assert names.isdisjoint({"0016E5_07959", "0006R0_f00930"})
+    assert len(names) == 4
+
+
+def test_a_correction_made_meanwhile_does_not_reach_the_run(project: Path) -> None:
+    with Project.open(project) as opened:
+        paint(opened, "0016E5_07959", 6, Rect(0, 0, 20, 20))
+        run = prepare_run(opened, NewRun(name="a"))
+        before = next(iter(read_frozen(run).of("train"))).read_target()
+        paint(opened, "0016E5_07959", 3, Rect(0, 0, 96, 128))
+        after = next(iter(read_frozen(run).of("train"))).read_target()
+    assert (before == after).all()
+
+
+def test_neighbours_of_a_held_out_stretch_are_not_trained_on(
+    done: Command, small: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "sequence"
+    images.mkdir()
+    picture = next((small / "images").iterdir())
+    for number in range(40):
+        (images / f"f{number:03d}.png").write_bytes(picture.read_bytes())
+    done("new", tmp_path / "s", "--images", images, "--group-by", "^f", "--classes", "binary")
+    with Project.open(tmp_path / "s.maskwright", write=False) as opened:
+        training, held, same = split_items(list(opened.items))
+    assert same
+    assert [item.name for item in held] == [f"f{n:03d}" for n in range(34, 40)]
+    assert [item.name for item in training] == [f"f{n:03d}" for n in range(29)]
+
+
+def test_training_further_mixes_in_what_was_learned_before(
+    done: Command, small: Path, project: Path, tmp_path: Path
+) -> None:
+    with Project.open(project) as opened:
+        prepare_run(opened, NewRun({"targets": "truth"}, items="0001TP_*", name="first"))
+        base = untrained(opened.models_dir / "first", opened.classes)
+    for part in ("images", "labels"):
+        (tmp_path / "later" / part).mkdir(parents=True)
+        for name in ("0016E5_07959.png", "0001TP_006720.png"):
+            data = (small / part / name).read_bytes()
+            (tmp_path / "later" / part / name).write_bytes(data)
+    done(
+        "new", tmp_path / "q", "--images", tmp_path / "later" / "images",
+        "--labels", tmp_path / "later" / "labels", "--classes", "camvid",
+        "--hold-out", "0001TP_006720",
+    )  # fmt: skip
+    with Project.open(tmp_path / "q.maskwright") as opened:
+        run = prepare_run(opened, NewRun(start=str(base), name="second"))
+        without = prepare_run(opened, NewRun({"replay": 0.0}, start=str(base), name="third"))
+    data = read_frozen(run)
+    assert {item.name for item in data.of("train")} == {"0016E5_07959"}
+    # What is held out here does not come back as something learned before.
+    assert {item.name for item in data.of("replay")} == {"0001TP_006690"}
+    assert read_frozen(without).of("replay") == ()
+    assert runs.read_run(run).base is not None
+
+
+def test_a_model_is_trained_comes_home_predicts_and_is_scored(done: Command, project: Path) -> None:
+    report = done(
+        "train", project, "--targets", "truth", "--arch", "unet", "--steps", "2", "--batch", "1",
+        "--seed", "3", "--name", "tiny", "--json",
+    ).json  # fmt: skip
+    assert Path(report["model"]) == project / "models" / "tiny"
+    assert report["step"] == 2
+    assert done("info", project, "--json").json["models"][0]["name"] == "tiny"
+    told = done("predict", project, "--json").json
+    assert told["model"] == "tiny"
+    assert told["adopted"] == 6
+    scores = done("evaluate", project, "--json").json
+    assert scores["items"] == 6
+    assert 0 < scores["pixel_accuracy"] <= 1
+    # The same again changes nothing; --overwrite predicts anew.
+    assert done("predict", project, "--states", "all", "--json").json["skipped"] == 6
+    assert done("predict", project, "--overwrite", "--json").json["adopted"] == 6
+    assert done("evaluate", project, "--json").json == scores
+    assert done("check", project, "--json").json["ok"]
+
+
+def test_overwrite_never_touches_a_persons_pixel(
+    done: Command, project: Path, tmp_path: Path
+) -> None:
+    with Project.open(project) as opened:
+        untrained(opened.models_dir / "m", opened.classes)
+    done("predict", project)
+    rect = Rect(5, 5, 20, 20)
+    with Project.open(project) as opened:
+        paint(opened, "0016E5_07959", 10, rect)
+        before = opened.items.by_name("0016E5_07959").labels.read()
+    told = done("predict", project, "--overwrite", "--json").json
+    assert told["proposed"] == 1
+    assert told["adopted"] == 5
+    with Project.open(project, write=False) as opened:
+        after = opened.items.by_name("0016E5_07959").labels.read()
+        assert (after == before).all()
+        assert (after[rect.slices] == 10).all()
+
+
+@pytest.mark.slow(reason="trains in a process of its own until a checkpoint, then kills it")
+def test_a_killed_run_goes_on_where_its_checkpoint_was(done: Command, project: Path) -> None:
+    with Project.open(project) as opened:
+        settings = {
+            "targets": "truth", "steps": 400, "batch": 1, "checkpoint_seconds": 0.5,
+        }  # fmt: skip
+        run = prepare_run(opened, NewRun(settings, name="long"))
+    trainer = subprocess.Popen([sys.executable, "-m", "segcore.train", str(run)], cwd=ROOT)
+    try:
+        while not any(e["kind"] == "checkpoint" for e in runs.read_events(run)[0]):
+            assert trainer.poll() is None
+    finally:
+        trainer.kill()
+        trainer.wait()
+    assert runs.state(run) == "lost"
+    reached = [e["step"] for e in runs.read_events(run)[0] if e["kind"] == "checkpoint"][-1]
+    assert 0 < reached < 400
+    # A shorter way to the end than 400 steps: the recipe is what run.json says.
+    row = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    row["recipe"]["steps"] = reached + 1
+    (run / "run.json").write_text(json.dumps(row), encoding="utf-8")
+    report = done("train", project, "--resume", "long", "--json").json
+    assert report["step"] == reached + 1
+    started = [e for e in runs.read_events(run)[0] if e["kind"] == "started"][-1]
+    assert started["resumed"]
+    assert started["step"] == reached
+    assert (project / "models" / "long" / "model.safetensors").is_file()
+
+
+def test_a_person_promotes_and_can_go_back(done: Command, project: Path) -> None:
+    with Project.open(project) as opened:
+        for name in ("one", "two"):
+            run = prepare_run(opened, NewRun({"targets": "truth"}, name=name))
+            untrained(run / "result", opened.classes)
+        assert promoted(opened) is None
+        assert promote(opened, opened.runs_dir / "one") == "one"
+        assert promoted(opened) == "one"
+    assert done("predict", project, "--json").json["model"] == "one"
+    with Project.open(project) as opened:
+        promote(opened, opened.runs_dir / "two")
+        assert promoted(opened) == "two"
+        assert demote(opened) == "one"
+        assert promoted(opened) == "one"
+
+
+def test_a_model_without_a_common_class_is_refused(
+    done: Command, maskwright: Command, project: Path, small: Path, tmp_path: Path
+) -> None:
+    untrained(project / "models" / "m", CLASS_PRESETS["camvid"])
+    done("new", tmp_path / "b", "--images", small / "images", "--classes", "binary")
+    result = maskwright("predict", tmp_path / "b.maskwright", "--model", project / "models" / "m")
+    assert result.code == 1
+    assert "none of the classes" in result.err
+    assert len(result.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--steps", "0"], "steps"),
+        (["--loss", "hinge"], "hinge"),
+        (["--targets", "most"], "most"),
+        (["--name", "../up"], "../up"),
+        (["--from", "nobody"], "nobody"),
+        (["--resume", "nothing"], "nothing"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_before_anything_is_made(
+    maskwright: Command, project: Path, arguments: list[str], word: str
+) -> None:
+    targets = [] if "--targets" in arguments or "--resume" in arguments else ["--targets", "truth"]
+    result = maskwright("train", project, *targets, *arguments)
+    assert result.code == 1
+    assert word in result.err
+    assert list((project / "runs").iterdir()) == []
