@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from segcore.base import Cancelled, MaskwrightError, Rect
 
 UNKNOWN, FOREGROUND, BACKGROUND = 0, 1, 2
-# Up to so many pixels are cut as they are; more are cut at this size first.
-DIRECT_PIXELS = 1 << 17
+# Up to so many pixels are cut as they are; of more, a coarse picture of this size is cut first.
+DIRECT_PIXELS = 1 << 15
+# Up to so many pixels one more cut decides everything at full size; of more, only the coarse rim.
+WHOLE_PIXELS = 1 << 17
 # The rim is cut again at up to so many; beyond, the answer is enlarged.
 MAX_WORK_PIXELS = 1 << 20
 _RNG_SEED = 20040808  # OpenCV starts its k-means at random; the date of the paper's publication
@@ -151,7 +153,7 @@ def _work_rect(seeds: NDArray[Any], box: Rect | None) -> Rect:
     inside = box.intersect(whole)
     if inside.is_empty:
         return inside
-    if whole.area <= DIRECT_PIXELS:
+    if whole.area <= WHOLE_PIXELS:
         return whole
     # The ring around the box is where the background's colours are learned. All of a large
     # picture would cost more and say less about what surrounds the object.
@@ -291,10 +293,11 @@ def _solve(
 def _solve_large(
     image: NDArray[np.uint8], seeds: NDArray[Any], inside: NDArray[np.bool_] | None, watch: _Watch
 ) -> NDArray[np.bool_]:
-    """The cut of a coarse picture, and then its rim again, finer.
+    """The cut of a coarse picture, and then once more, finer.
 
-    A cut costs more than proportionally to its pixels. The colours that were learned hold at
-    every size, so at the finer one a single cut of a band around the coarse rim is enough.
+    An iteration costs more than proportionally to its pixels (0.24 s for 90,000, 0.06 s for a
+    quarter of them). Colours and sides that were found hold at every size, so at the finer one
+    a single cut is enough, and in a large picture one of a band around the coarse rim.
     """
     height, width = seeds.shape
     coarse, models = _at_size(image, seeds, inside, DIRECT_PIXELS, watch)
@@ -308,11 +311,15 @@ def _solve_large(
     reach = 2 * math.ceil(_BAND * scale) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))
     object_ = (soft >= 0.5).astype(np.uint8)
-    band = cv2.dilate(object_, kernel) != cv2.erode(object_, kernel)
+    whole = height * width <= WHOLE_PIXELS
+    band = np.full(object_.shape, whole) | (
+        cv2.dilate(object_, kernel) != cv2.erode(object_, kernel)
+    )
     mask = np.where(band, np.uint8(cv2.GC_PR_BGD), np.uint8(cv2.GC_BGD)) | object_
     mask[front], mask[back] = cv2.GC_FGD, cv2.GC_BGD
     if models is not None and band.any() and _both_sides(mask):
-        cv2.grabCut(fine_image, mask, None, *models, 1, cv2.GC_EVAL_FREEZE_MODEL)
+        mode = cv2.GC_EVAL if whole else cv2.GC_EVAL_FREEZE_MODEL
+        cv2.grabCut(fine_image, mask, None, *models, 1, mode)
     watch.look(1.0)
     if fine_size == (width, height):
         return np.asarray(mask & 1, np.bool_)
