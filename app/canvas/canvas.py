@@ -182,7 +182,8 @@ class Canvas(QWidget):
         if patch is None or not self.looks.knows_sources:
             self.change_look()
         else:
-            self.refresh()
+            shows_label = self.workspace.view_mode == "label"
+            self.refresh(patch.bounds[2] if patch.bounds and shows_label else None)
         self.gestures.labels_shown(patch)
 
     def _change_slice(self, z: int) -> None:
@@ -234,8 +235,8 @@ class Canvas(QWidget):
         if self.gestures.preview is not None:
             self.update()
 
-    def refresh(self) -> None:
-        """Show what the workspace says now."""
+    def refresh(self, changed: Rect | None = None) -> None:
+        """Show what the workspace says now; `changed` is the only part that has other labels."""
         workspace = self.workspace
         if self._opening:
             return
@@ -257,6 +258,7 @@ class Canvas(QWidget):
                 self.looks.current,
                 max(1, round(self.ratio)),
             ),
+            changed,
         )
 
     # -- view ---------------------------------------------------------------------------------

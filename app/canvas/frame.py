@@ -54,8 +54,14 @@ class Frame(QObject):
 
     # -- what is shown ------------------------------------------------------------------------
 
-    def show(self, view: View | None, scene: Scene | None) -> None:
-        """Show this from now on; paints what is ready and asks for the rest."""
+    def show(self, view: View | None, scene: Scene | None, changed: Rect | None = None) -> None:
+        """Show this from now on; paints what is ready and asks for the rest.
+
+        Parameters
+        ----------
+        changed : if given, the scene differs from the one before in the labels of this rectangle
+            of the picture only.
+        """
         if view is None or scene is None:
             self.view = self.scene = self._previous = None
             self._shown, self._awaited, self._keys = {}, set(), {}
@@ -64,8 +70,13 @@ class Frame(QObject):
             return
         before, self.view = self.view, view
         if scene is not self.scene:
+            if changed is not None and before is not None and before.steps == view.steps:
+                reach = margin(scene.line_width, scene.steps)
+                stale = set(tiles_over(view.zoomed_of_image(changed).grown(reach)))
+                self._keys = {p: key for p, key in self._keys.items() if p not in stale}
+            else:
+                self._keys = {}
             self.scene = scene
-            self._keys = {}
         if before is None or _geometry(before) != _geometry(view):
             if before is not None and self._shown and _alike(before, view):
                 self._previous = (before, self._shown)
