@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -126,6 +126,11 @@ class SplitButton(QWidget):
         layout.addWidget(self.arrow)
         self.main.clicked.connect(self.clicked)
         self.arrow.clicked.connect(self.opened)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        # The gap between the two belongs to the button that acts.
+        if event.button() == Qt.MouseButton.LeftButton and self.main.isEnabled():
+            self.main.click()
 
     def show_state(self, text: str, icon_name: str, tone: str, enabled: bool) -> None:
         """Other words, icon and tone; the arrow stays usable."""

@@ -52,11 +52,11 @@ def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: 
         )
     else:
         edit = SetState(state=state)
-    project.scribe.submit(item.id, edit)
+    workspace.submit(edit)
     workspace.queue.state_changed(item.id, state)
 
     def take_back() -> None:
-        project.scribe.undo(item.id)
+        workspace.undo_item(item.id)
         workspace.open_item(item.id)
 
     workspace.tell(said, ("Undo", take_back))

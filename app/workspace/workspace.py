@@ -35,6 +35,7 @@ class Workspace(Choices):
     """The one object that everything on screen listens to. Lives on the GUI thread."""
 
     _store_spoke = Signal(object)
+    _ticket_done = Signal(object)
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(settings, parent)
@@ -50,7 +51,9 @@ class Workspace(Choices):
         self.model: Any = None
         self.proposal: Any = None
         self.image: ImageSource | None = None
-        self.waiting_strokes = 0
+        self._unapplied = 0
+        self._uncommitted: set[str] = set()
+        self._may_undo = self._may_redo = False
         self.interrupt: Callable[[], bool] = lambda: False
         """Set by the canvas: drops the gesture in progress; True if there was one."""
         self._windows: dict[str, tuple[float, float]] = {}
@@ -67,6 +70,7 @@ class Workspace(Choices):
         self.background.failed.connect(self.report)
         self.idle.failed.connect(self.report)
         self._store_spoke.connect(self._hear_store)
+        self._ticket_done.connect(self._hear_ticket)
 
     # -- project ------------------------------------------------------------------------------
 
@@ -149,6 +153,8 @@ class Workspace(Choices):
             self.withdraw(key)
         self._shelf.clear()
         self._history = []
+        self._unapplied = 0
+        self._uncommitted.clear()
         self._windows.clear()
         self._slices.clear()
         self.queue.load(None)
@@ -242,7 +248,7 @@ class Workspace(Choices):
         self.labels, self.truth = opened.labels, opened.truth
         self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z
         self.window = self._windows.get(opened.item.id, opened.window)
-        self.waiting_strokes = 0
+        self._may_undo = self._may_redo = False
         self.item_opened.emit(opened.item)
         self.window_changed.emit(*self.window)
         if opened.error is not None:
@@ -274,33 +280,54 @@ class Workspace(Choices):
 
     # -- edits --------------------------------------------------------------------------------
 
-    def submit(self, edit: Any) -> Any:
-        """Hand an edit of the open item to the scribe; gives its ticket, or None."""
+    @property
+    def waiting_strokes(self) -> int:
+        """Steps that are not on the disk yet, those included that are still to be applied."""
+        return self._unapplied + len(self._uncommitted)
+
+    def submit(self, edit: Any, item_id: str | None = None) -> Any:
+        """Hand an edit to the scribe, of the open item unless told; gives its ticket, or None."""
         if self.item is None or self.project is None:
             return None
         if self.read_only:
             self.post(Message("This project is open for reading.", tone="warning"))
             return None
-        self.waiting_strokes += 1
-        ticket = self.project.scribe.submit(self.item.id, edit)
-        self.history_changed.emit()
-        return ticket
+        return self._watched(self.project.scribe.submit(item_id or self.item.id, edit))
 
     def undo(self) -> None:
         """Take back the last step, or only the gesture that is in progress."""
         if self.interrupt():
             return
         if self.can_undo:
-            self.project.scribe.undo(self.item.id)
+            self.undo_item(self.item.id)
+
+    def undo_item(self, item_id: str) -> None:
+        """Take back the last step of an item, which need not be the open one."""
+        if self.project is not None and not self.read_only:
+            self._watched(self.project.scribe.undo(item_id))
 
     def redo(self) -> None:
         if self.can_redo:
-            self.project.scribe.redo(self.item.id)
+            self._watched(self.project.scribe.redo(self.item.id))
 
     def jump(self, event_id: Any) -> None:
         """Go to a step of the history of the open item."""
         if self.item is not None and not self.read_only:
-            self.project.scribe.jump(self.item.id, event_id)
+            self._watched(self.project.scribe.jump(self.item.id, event_id))
+
+    def _watched(self, ticket: Any) -> Any:
+        """Count a step until it is applied; the scribe's thread tells, this one hears."""
+        self._unapplied += 1
+        ticket.applied.add_done_callback(self._ticket_done.emit)
+        self.history_changed.emit()
+        return ticket
+
+    def _hear_ticket(self, applied: Any) -> None:
+        self._unapplied = max(0, self._unapplied - 1)
+        error = applied.exception()
+        if error is not None and self.project is not None:
+            self.report(error)
+        self.history_changed.emit()
 
     @property
     def history(self) -> list[Any]:
@@ -318,11 +345,13 @@ class Workspace(Choices):
 
     @property
     def can_undo(self) -> bool:
-        return self.item is not None and not self.read_only and bool(self.undo_name)
+        known = self._may_undo or bool(self.undo_name)
+        return known and self.item is not None and not self.read_only
 
     @property
     def can_redo(self) -> bool:
-        return self.item is not None and not self.read_only and bool(self.redo_name)
+        known = self._may_redo or bool(self.redo_name)
+        return known and self.item is not None and not self.read_only
 
     def _refresh_history(self) -> None:
         item, project = self.item, self.project
@@ -334,6 +363,7 @@ class Workspace(Choices):
         def show(rows: list[Any]) -> None:
             if item is self.item:
                 self._history = rows
+                self._may_undo = self._may_redo = False
                 self.history_changed.emit()
 
         self.background.run_latest("history", lambda: list(project.scribe.history(item.id)), show)
@@ -346,11 +376,10 @@ class Workspace(Choices):
         if name == "Applied":
             self._hear_applied(event)
         elif name == "Committed":
-            self.waiting_strokes = max(0, self.waiting_strokes - len(event.event_ids))
+            self._uncommitted.difference_update(event.event_ids)
             self.label_committed.emit(event)
             self._refresh_history()
-        elif name == "StoreTroubled" or name == "StoreTrouble":
-            self.waiting_strokes = int(event.waiting)
+        elif name == "StoreTrouble":
             self.store_troubled.emit(event)
             self.post(
                 Message(
@@ -368,6 +397,8 @@ class Workspace(Choices):
 
     def _hear_applied(self, event: Any) -> None:
         patch: Patch | None = event.patch
+        if patch is not None and not patch.is_empty and not event.durable and event.event_id:
+            self._uncommitted.add(event.event_id)
         for change in patch.fields if patch is not None else ():
             if change.table == "item" and change.field == "state":
                 item = self.project.items.by_id(event.item_id)
@@ -379,6 +410,9 @@ class Workspace(Choices):
         if self.item is None or event.item_id != self.item.id:
             return
         self.labels = event.labels
+        # Known before the history is read again: Ctrl+Z may come at once.
+        self._may_undo = self._may_undo or event.kind != "undo"
+        self._may_redo = event.kind == "undo"
         self.labels_changed.emit(event.labels, patch)
         self.scorekeeper.follow(patch)
         self._refresh_history()
