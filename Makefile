@@ -8,7 +8,7 @@ READY := $(VENV)/.installed
 PROJECT ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check bench shots wheel clean help
+.PHONY: run test check bench docs shots wheel clean help
 
 help:
 	@echo "make run     set up if needed, then open the window on the demo project"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    set up if needed, then run the quick tests without a screen"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make bench   measure; prints milliseconds and ratios"
+	@echo "make docs    write the generated pages of the manual again"
 	@echo "make shots   take the screenshots of docs/images again"
 	@echo "make wheel   build the wheel, install it into an empty environment and try it"
 
@@ -41,6 +42,9 @@ check: $(READY)
 
 bench: $(READY)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/bench -m bench -s -q
+
+docs: $(READY)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m docs.generate
 
 shots: $(READY)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/shots.py
