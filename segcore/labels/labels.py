@@ -273,10 +273,21 @@ class Labels:
                 totals[value] = totals.get(value, 0) + depth * rect.area
                 continue
             block = self.tile_array(plane, index)[:depth, : rect.height, : rect.width]
-            values, numbers = np.unique(block, return_counts=True)
-            for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
+            for value, number in _count(block):
                 totals[value] = totals.get(value, 0) + number
         return totals
+
+
+def _count(block: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """The values of a block and how often each occurs."""
+    if block.dtype.itemsize > 2:
+        values, numbers = np.unique(block, return_counts=True)
+        yield from zip(values.tolist(), numbers.tolist(), strict=True)
+        return
+    # np.unique sorts; a table of 65536 is ten times as fast on a tile.
+    table = np.bincount(block.reshape(-1))
+    for value in np.flatnonzero(table).tolist():
+        yield value, int(table[value])
 
 
 __all__ = ["LABEL_PLANES", "Labels"]

@@ -5,12 +5,12 @@
 
 from segcore.store.checking import CheckReport, check
 from segcore.store.creation import SUFFIX
-from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble
+from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble, Ticket
 from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
 from segcore.store.project import Project
 from segcore.store.records import InstanceRow, NewItem, PredictionLayer
-from segcore.store.scribe import Scribe, Ticket
+from segcore.store.scribe import Scribe
 from segcore.store.sources import SourceRef
 
 __all__ = [

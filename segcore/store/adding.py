@@ -51,7 +51,7 @@ def add_items(project: Project, new: Sequence[NewItem]) -> list[Item]:
         project.scribe.write_now(
             Entry(
                 patch,
-                seq=project.scribe.next_seq(),
+                seq=project.scribe.steps.next_seq(),
                 id=patch.id,
                 kind="add",
                 statements=tuple(statements),

@@ -14,7 +14,7 @@ from segcore.labels import Handle, Labels, Patch, TileArray, TileCache, TileChan
 from segcore.labels.tiles import TileShape
 from segcore.store import blobs
 from segcore.store.database import Database
-from segcore.store.events import LABEL_STEPS, TileRow
+from segcore.store.events import STEPS, TileRow
 from segcore.store.history import History, Step
 from segcore.store.items import Items
 from segcore.store.records import Content, InstanceRow, LayerRow, dumps
@@ -233,19 +233,29 @@ def read_history(database: Database, item_id: str | None) -> History:
     """Replay the log of one item, or of the project itself."""
     history = History()
     where = "item IS NULL" if item_id is None else "item = ?"
-    wanted = {"class"} if item_id is None else LABEL_STEPS
+    wanted = {"class"} if item_id is None else STEPS
     for seq, event_id, kind, text, target in database.rows(
         f"SELECT seq, uuid, kind, patch, target FROM event WHERE {where} ORDER BY seq",
         () if item_id is None else (item_id,),
     ):
         if target is not None:
-            if history.find(target) is not None:
-                history.replay(kind, target)
+            step = history.find(target)
+            if step is not None:
+                (history.undo if kind == "undo" else history.redo)(step)
         elif kind in wanted:
-            patch = Patch.from_json(json.loads(text))
-            if kind != "import" or any(f.field == "label" for f in patch.fields):
-                history.push(Step(event_id, seq, kind, patch, loaded=False))
+            step = Step(event_id, seq, kind, Patch.from_json(json.loads(text)), loaded=False)
+            if kind == "class" or concerns_label(step.patch, kind):
+                history.push(step)
+            else:
+                history.note(step)
     return history
+
+
+def concerns_label(patch: Patch, kind: str) -> bool:
+    """Whether undo of the item takes a step back: not truth or a prediction beside the label."""
+    if kind in {"do", "adopt", "state"}:
+        return True
+    return kind == "import" and any(f.field == "label" for f in patch.fields)
 
 
 def _layer_row(row: tuple[Any, ...]) -> LayerRow:

@@ -40,7 +40,6 @@ class Durable:
     database : its writing connection is used by this thread and, when idle, by the keeper.
     cache : has the arrays of tiles that are not stored yet.
     announce : told of commits and troubles, on this thread.
-    committed : called for each entry once it is durable.
     epoch : this writer's row; a commit after somebody took the project over is refused.
     extras : gives further statements to run with a commit (derived values that can wait).
     """
@@ -50,14 +49,12 @@ class Durable:
         database: Database,
         cache: TileCache,
         announce: Callable[[Announcement], None],
-        committed: Callable[[Entry], None],
         epoch: str,
         extras: Callable[[], Sequence[tuple[str, Sequence[Any]]]],
     ) -> None:
         self.database = database
         self._cache = cache
         self._announce = announce
-        self._committed = committed
         self._epoch = epoch
         self._extras = extras
         self._changed = threading.Condition()
@@ -70,6 +67,11 @@ class Durable:
         self.commits = 0
         self._log = _open_commit_log()
         self._thread = threading.Thread(target=self._run, name="scribe durable", daemon=True)
+        self._committed: Callable[[Entry], None] = lambda entry: None
+
+    def start(self, committed: Callable[[Entry], None]) -> None:
+        """Begin to write; `committed` is called for each entry once it is durable."""
+        self._committed = committed
         self._thread.start()
 
     # -- from other threads -------------------------------------------------------------------

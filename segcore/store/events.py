@@ -26,8 +26,8 @@ Kind: TypeAlias = Literal[
     "move",
     "compact",
 ]
-LABEL_STEPS = frozenset({"do", "adopt", "import", "state"})
-"""Kinds whose events on a label are steps that undo of the item takes back."""
+STEPS = frozenset({"do", "adopt", "import", "state", "predict"})
+"""Kinds of an item's events that can be undone."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,20 @@ class StoreTrouble:
 @dataclass(frozen=True)
 class StoreRecovered:
     """Writing works again, and all that waited has been written."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What became of something that was handed to the scribe.
+
+    Parameters
+    ----------
+    applied : done in memory; its result is None where there was nothing to undo or redo.
+    durable : on the disk; its result is the event's id, "" for an edit that changed nothing.
+    """
+
+    applied: Future[Applied | None] = field(default_factory=Future)
+    durable: Future[str] = field(default_factory=Future)
 
 
 Announcement: TypeAlias = Applied | Committed | StoreTrouble | StoreRecovered

@@ -17,13 +17,13 @@ def undo_group(project: Project, group: str) -> list[Applied]:
 
     def work() -> list[Applied]:
         done = []
-        for item_id in sorted(project.scribe.items_of_group(group)):
+        for item_id in sorted(project.scribe.steps.items_of_group(group)):
             with project.contents.holding(item_id):
                 history = project.contents.history(item_id)
                 mine = [step for step in history.done if step.patch.group == group]
                 for step in reversed(mine):
                     if step is history.done[-1] or still_stands(project, item_id, step):
-                        done.append(project.scribe.turn(item_id, [("undo", step)]))
+                        done.append(project.scribe.steps.turn(item_id, [("undo", step)]))
         return done
 
     return project.scribe.call(work)
@@ -34,12 +34,12 @@ def redo_group(project: Project, group: str) -> list[Applied]:
 
     def work() -> list[Applied]:
         done = []
-        for item_id in sorted(project.scribe.items_of_group(group)):
+        for item_id in sorted(project.scribe.steps.items_of_group(group)):
             with project.contents.holding(item_id):
                 history = project.contents.history(item_id)
                 while history.undone and history.undone[-1].patch.group == group:
                     step = history.undone[-1]
-                    done.append(project.scribe.turn(item_id, [("redo", step)]))
+                    done.append(project.scribe.steps.turn(item_id, [("redo", step)]))
         return done
 
     return project.scribe.call(work)

@@ -2,6 +2,8 @@
 
 A step is pushed by do, adopt, import and state. Undo moves a step to the redo chain, redo brings
 it back, and a new step clears the chain: what was undone stays in the log and is offered no more.
+Imports of truth and stored predictions stand aside: they change nothing that a person works on,
+so undo of the item passes them over, and each is taken back by itself.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ class History:
     undone: list[Step] = field(default_factory=list)
     touched: bool = False
     """Any step that was not an adoption, also one that was undone since."""
+    aside: dict[str, Step] = field(default_factory=dict)
+    aside_undone: dict[str, Step] = field(default_factory=dict)
 
     def push(self, step: Step) -> None:
         """A new step; what was undone leaves the redo chain."""
@@ -66,30 +70,34 @@ class History:
         if step.kind != "adopt":
             self.touched = True
 
+    def note(self, step: Step) -> None:
+        """A step that stands aside."""
+        self.aside[step.id] = step
+
     def undo(self, step: Step) -> None:
         """Take back a step; usually the last, but one that nothing later built on may go too."""
-        self.done.remove(step)
-        self.undone.append(step)
+        if step.id in self.aside:
+            self.aside_undone[step.id] = self.aside.pop(step.id)
+        else:
+            self.done.remove(step)
+            self.undone.append(step)
 
     def redo(self, step: Step) -> None:
-        """Bring back a step of the redo chain."""
-        self.undone.remove(step)
-        self.done.append(step)
+        """Bring back a step that was undone."""
+        if step.id in self.aside_undone:
+            self.aside[step.id] = self.aside_undone.pop(step.id)
+        else:
+            self.undone.remove(step)
+            self.done.append(step)
 
     def find(self, event_id: str) -> Step | None:
         """The step with this id, done or undone, or None."""
-        return next((s for s in (*self.done, *self.undone) if s.id == event_id), None)
-
-    def replay(self, kind: str, target: str) -> None:
-        """Follow an undo or redo of the log."""
-        steps = self.done if kind == "undo" else self.undone
-        step = next((s for s in reversed(steps) if s.id == target), None)
-        if step is None:
-            raise ValueError(f"{kind} of {target}, which is not there to {kind}")
-        if kind == "undo":
-            self.undo(step)
-        else:
-            self.redo(step)
+        # From the end: nearly always it is the last one.
+        for steps in (self.done, self.undone):
+            for step in reversed(steps):
+                if step.id == event_id:
+                    return step
+        return self.aside.get(event_id) or self.aside_undone.get(event_id)
 
     def rows(self) -> list[HistoryRow]:
         """All steps in the order in which undo and redo walk them."""

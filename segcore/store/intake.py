@@ -20,7 +20,7 @@ from segcore.store.records import (
     PredictionLayer,
     Role,
 )
-from segcore.store.scribe import state_change
+from segcore.store.steps import state_change
 
 if TYPE_CHECKING:
     from segcore.store.project import Project
@@ -129,7 +129,7 @@ def _take_layer(
     project: Project, item_id: str, made: layers.NewLayer, patch: Patch, kind: Kind
 ) -> None:
     with project.contents.holding(item_id) as content:
-        project.scribe.take_step(
+        project.scribe.steps.take(
             item_id,
             patch,
             kind,
@@ -163,6 +163,6 @@ def adopt(
             if not adoption.may_adopt(content, history, project.person_origins(), layer):
                 return None
             patch = adoption.adopt(content, layer, project.items.row(item_id).state)
-            return project.scribe.take_step(item_id, replace(patch, group=group), "adopt").patch
+            return project.scribe.steps.take(item_id, replace(patch, group=group), "adopt").patch
 
     return project.scribe.call(work)

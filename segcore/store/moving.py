@@ -115,7 +115,7 @@ def _write_paths(project: Project, found: dict[str, Path]) -> int:
         project.scribe.write_now(
             Entry(
                 patch,
-                seq=project.scribe.next_seq(),
+                seq=project.scribe.steps.next_seq(),
                 id=patch.id,
                 kind="move",
                 statements=tuple(statements),

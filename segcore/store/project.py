@@ -307,7 +307,7 @@ class Project:
         def work() -> Patch:
             change = FieldChange("item", item_id, field, None, value)
             patch = Patch((), (change,), f"Set {field}", "item")
-            return self.scribe.take_step(item_id, patch, "item").patch
+            return self.scribe.steps.take(item_id, patch, "item").patch
 
         return self.scribe.call(work)
 
@@ -334,7 +334,7 @@ class Project:
             changes = class_changes(self.classes, classes)
             patch = Patch((), changes, "Change classes", "classes")
             if not patch.is_empty:
-                self.scribe.take_project_step(patch, "class")
+                self.scribe.steps.take_for_project(patch, "class")
             return patch
 
         return self.scribe.call(work)
@@ -360,7 +360,7 @@ class Project:
             history = self.contents.history(None)
             # The first step of all gave the project its classes; it stays.
             steps = history.done[1:] if kind == "undo" else history.undone
-            return self.scribe.turn(None, [(kind, steps[-1])]) if steps else None
+            return self.scribe.steps.turn(None, [(kind, steps[-1])]) if steps else None
 
         return self.scribe.call(work)
 
