@@ -20,8 +20,8 @@ class ViewPanel(Section):
         self.mode = Segmented([("label", "Label"), ("model", "Model"), ("truth", "Truth")])
         self.eye = icon_button("eye", "Hide the mask (S)", checkable=True, role="muted")
         self.add_corner(self.eye)
-        self.fill, self._fill_text = _slider("Fill"), _number()
-        self.outline, self._outline_text = _slider("Outline"), _number()
+        self.fill, self._fill_text = _slider("Fill"), _Number()
+        self.outline, self._outline_text = _slider("Outline"), _Number()
         grid = QGridLayout()
         grid.setContentsMargins(0, 4, 0, 0)
         grid.setHorizontalSpacing(8)
@@ -79,13 +79,14 @@ def _slider(name: str) -> QSlider:
     return made
 
 
-def _number() -> ThemedLabel:
-    made = label("100 %")
-    made.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+class _Number(ThemedLabel):
+    """A number at the right, with room for the widest there is."""
 
-    def widen() -> None:
-        made.setMinimumWidth(made.fontMetrics().horizontalAdvance("100 %") + 4)
+    def __init__(self) -> None:
+        super().__init__("100 %", "text")
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._widen()
+        theme().changed.connect(self._widen)
 
-    widen()
-    theme().changed.connect(widen)
-    return made
+    def _widen(self) -> None:
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %") + 4)

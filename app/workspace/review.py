@@ -33,7 +33,7 @@ def reject(workspace: Workspace) -> None:
 
 def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: str) -> None:
     from segcore.edits import FillUnlabelled, SetState
-    from segcore.store.scribe import state_change
+    from segcore.store.steps import state_change
 
     item, project = workspace.item, workspace.project
     if item is None or project is None:
