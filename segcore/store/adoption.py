@@ -49,8 +49,11 @@ def _has_origin(labels: Labels, wanted: frozenset[int]) -> bool:
     return False
 
 
-def adopt(content: Content, layer: PredictionLayer, state: str) -> Patch:
-    """The label becomes the prediction: its tiles point at the same blobs."""
+def adopt(content: Content, layer: PredictionLayer, state: str, gained: dict[int, int]) -> Patch:
+    """The label becomes the prediction: its tiles point at the same blobs.
+
+    `gained` are the pixels of each class in the prediction.
+    """
     label, source = content.labels, layer.labels
     if label.tile != source.tile or label.fill != source.fill:
         source = _recut(label, source)
@@ -69,14 +72,14 @@ def adopt(content: Content, layer: PredictionLayer, state: str) -> Patch:
         tuple(fields),
         f"Prediction of {layer.model}",
         "predict",
-        pixels_changed(label, source),
+        pixels_changed(label, gained),
         (0, label.shape.z - 1, label.extent),
     )
 
 
-def pixels_changed(before: Labels, after: Labels) -> dict[int, tuple[int, int]]:
-    """Pixels of each class after and before, where the numbers differ."""
-    gained, lost = after.counts(), before.counts()
+def pixels_changed(before: Labels, gained: dict[int, int]) -> dict[int, tuple[int, int]]:
+    """Pixels of each class, `gained` from now on and those lost, where the numbers differ."""
+    lost = before.counts()
     return {
         c: (gained.get(c, 0), lost.get(c, 0))
         for c in sorted(gained.keys() | lost.keys())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 import uuid
@@ -12,8 +11,6 @@ from pathlib import Path
 from segcore.base import MaskwrightError, NotAProject
 from segcore.store import migrations
 from segcore.store.database import DATABASE, locked, make_durable, open_connection
-
-log = logging.getLogger(__name__)
 
 SUFFIX = ".maskwright"
 """Ending of a project folder's name."""

@@ -155,13 +155,19 @@ def open_connection(
     file: Path, mode: str, *, immutable: bool = False, busy_seconds: float = BUSY_SECONDS
 ) -> sqlite3.Connection:
     """A plain connection; `mode` is ``ro``, ``rw`` or ``rwc`` (create)."""
-    uri = f"{file.absolute().as_uri()}?mode={mode}{'&immutable=1' if immutable else ''}"
+    address = database_address(file.absolute().as_uri())
+    uri = f"{address}?mode={mode}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
     if mode == "ro":
         connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def database_address(uri: str) -> str:
+    """A file's URI as SQLite takes it: a share's server may not stand where a host would."""
+    return uri if uri.startswith("file:///") else "file://" + uri.removeprefix("file:")
 
 
 def make_durable(connection: sqlite3.Connection) -> None:

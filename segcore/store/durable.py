@@ -64,6 +64,7 @@ class Durable:
         self._closing = False
         self._hurry = False
         self.trouble: Exception | None = None
+        self._told = False
         self.commits = 0
         self._log = _open_commit_log()
         self._thread = threading.Thread(target=self._run, name="scribe durable", daemon=True)
@@ -108,6 +109,7 @@ class Durable:
         """Try again at once, after trouble."""
         with self._changed:
             self._hurry = True
+            self.trouble = None  # who waits for the queue waits for how this attempt ends
             self._changed.notify_all()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -146,8 +148,8 @@ class Durable:
                 self._changed.wait_for(lambda: self._queue or self._closing)
                 if self._closing and (not self._queue or self.trouble is not None):
                     return
-            batch = self._batch()
             try:
+                batch = self._batch()
                 self._commit(batch)
             except Exception as error:
                 self._report(error)
@@ -206,7 +208,7 @@ class Durable:
         self._tell_log(ids)
         self._cache.unpin(self._encoded)
         self._encoded.clear()
-        recovered = self.trouble is not None
+        recovered, self._told = self._told, False
         for entry in batch:
             self._committed(entry)
         # Whoever waits for the queue finds that everybody has heard of it.
@@ -223,7 +225,7 @@ class Durable:
             self._announce(StoreRecovered())
 
     def _report(self, error: Exception) -> None:
-        first = self.trouble is None
+        first, self._told = not self._told, True
         with self._changed:
             self.trouble = error
             waiting = len(self._queue)

@@ -36,19 +36,21 @@ def import_layer(
 ) -> Labels:
     """Add a label or truth and let the item show it; see `Project.import_layer`."""
     made = make_layer(project, item_id, role, planes, origin if role == LABEL else 0)
+    # Counted here, on the caller's thread: the applied thread has strokes to do.
+    changes, gained = made.changes, made.labels.counts()
 
     def work() -> Labels:
         content = project.contents.get(item_id)
         fields = [FieldChange("item", item_id, role, content.pointers.get(role), made.row.id)]
         pixels: dict[int, tuple[int, int]] = {}
         if role == LABEL:
-            pixels = adoption.pixels_changed(content.labels, made.labels)
+            pixels = adoption.pixels_changed(content.labels, gained)
             fields += adoption.instance_changes(content, made.instances)
             state = project.items.row(item_id).state
             if state != "corrected":
                 fields.append(state_change(item_id, state, "corrected"))
         patch = Patch(
-            made.changes,
+            changes,
             tuple(fields),
             f"Import {role}",
             "import",
@@ -82,11 +84,13 @@ def store_prediction(
         partial=partial,
     )
 
+    changes = made.changes
+
     def work() -> PredictionLayer:
         pointers = project.contents.get(item_id).pointers
         slot = PREDICTION + model
         change = FieldChange("item", item_id, slot, pointers.get(slot), made.row.id)
-        patch = Patch(made.changes, (change,), f"Predict with {model}", "predict", {}, made.whole)
+        patch = Patch(changes, (change,), f"Predict with {model}", "predict", {}, made.whole)
         _take_layer(project, item_id, made, patch, "predict")
         return prediction_layer(project.contents.get(item_id), made.row.id)
 
@@ -156,13 +160,14 @@ def adopt(
     project: Project, item_id: str, layer: PredictionLayer, group: str | None
 ) -> Patch | None:
     """Make a prediction the label where the rule allows it; see `Project.adopt`."""
+    gained = layer.labels.counts()
 
     def work() -> Patch | None:
         with project.contents.holding(item_id) as content:
             history = project.contents.history(item_id)
             if not adoption.may_adopt(content, history, project.person_origins(), layer):
                 return None
-            patch = adoption.adopt(content, layer, project.items.row(item_id).state)
+            patch = adoption.adopt(content, layer, project.items.row(item_id).state, gained)
             return project.scribe.steps.take(item_id, replace(patch, group=group), "adopt").patch
 
     return project.scribe.call(work)

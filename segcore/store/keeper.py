@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from segcore.store import backup, writer
+from segcore.store import backup, sources, writer
 from segcore.store.database import Database
 from segcore.store.durable import Durable
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0
+DIGEST_AFTER_SECONDS = 20.0
 _CHECKPOINT_BYTES = 256 << 10
 _FORCED_BYTES = 64 << 20
 
@@ -72,6 +73,8 @@ class Keeper:
                 if now - last_beat > writer.HEARTBEAT_SECONDS:
                     last_beat = now
                     writer.beat(self._database, self._epoch)
+                if now - last_change > DIGEST_AFTER_SECONDS:
+                    sources.digest_one(self._database, self._closing.is_set)
                 if backup.is_due(seen - kept, now - last_change, now - last_backup):
                     last_backup, kept = now, seen
                     backup.rotate(self._database.file, stop=self._closing.is_set)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import sqlite3
 import threading
 import weakref
 from collections.abc import Sequence
@@ -50,13 +52,20 @@ class Project:
         creation.require_project(self.path, exclusive=shared and write)
         self._epoch = ""
         self.database = self._open_database(write, shared)
-        self._last_version = self.database.data_version()
-        self._last_seq = self._max("event", "seq")
-        self._last_layer = self._max("layer", "number")
+        try:
+            self._last_version = self.database.data_version()
+            self._last_seq = self._max("event", "seq")
+            self._last_layer = self._max("layer", "number")
+            self.classes: ClassSet = read_classes(self.database)
+            self.items = Items(self, self.database)
+            self.contents = Contents(self.database, self.items)
+        except sqlite3.DatabaseError as error:
+            self._release()
+            raise NotAProject(
+                f"{self.path.name} is damaged: {error}.",
+                "Run `maskwright check`, or take the newest file of its backup folder.",
+            ) from error
         self._lock = threading.Lock()
-        self.classes: ClassSet = read_classes(self.database)
-        self.items = Items(self, self.database)
-        self.contents = Contents(self.database, self.items)
         self.scores = Scores(self)
         self.scribe = Scribe(self, self._epoch)
         self.origins = Origins(self)
@@ -115,6 +124,13 @@ class Project:
         database.close()
         return Database(file, write=False)
 
+    def _release(self) -> None:
+        """Let others write, and let go of the file."""
+        if self._epoch:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                writer.release(self.database, self._epoch)
+        self.database.close()
+
     def _start_keeper(self) -> Keeper:
         assert self.scribe.durable is not None
         return Keeper(self.database, self.scribe.durable, self._epoch, self._save_derived)
@@ -143,8 +159,7 @@ class Project:
         self.scribe.close()
         if healthy:
             self._save_derived()
-            writer.release(self.database, self._epoch)
-        self.database.close()
+        self._release()
 
     def __enter__(self) -> Project:
         return self
@@ -181,10 +196,9 @@ class Project:
             durable.move_to(self.database)
             self._keeper = self._start_keeper()
         durable.retry()
-        try:
+        # On a full disk that fails; the row is stale once this process has ended.
+        with contextlib.suppress(sqlite3.Error, OSError):
             writer.release(old, self._epoch)
-        except Exception as error:  # a full disk; the row is stale once this process has ended
-            creation.log.info("the old folder could not be released: %s", error)
         old.close()
 
     def _save_derived(self) -> None:
@@ -322,6 +336,15 @@ class Project:
         """Bring back a group of steps on the items where nothing was done since."""
         return groups.redo_group(self, group)
 
+    def undo_step(self, item: Item | str, event_id: str) -> Applied:
+        """Take back one step of an item by itself, such as an import of truth.
+
+        Raises
+        ------
+        MaskwrightError : something later was built on it, or it is undone already.
+        """
+        return groups.undo_step(self, _id(item), event_id)
+
     # -- classes ------------------------------------------------------------------------------
 
     def set_classes(self, classes: ClassSet) -> Patch:
@@ -344,8 +367,12 @@ class Project:
         self.classes = with_changed_rows(self.classes, rows)
 
     def history(self) -> list[HistoryRow]:
-        """Steps of the project itself, oldest first."""
-        return self.scribe.history(None)
+        """Steps of the project itself and those over many items, oldest first.
+
+        A row with a `group` is undone by `undo_group`, the others by `undo`.
+        """
+        made = [*self.scribe.history(None), *groups.rows(self)]
+        return sorted(made, key=lambda row: row.time)
 
     def undo(self) -> Applied | None:
         """Take back the last step of the project itself, such as a change of its classes."""

@@ -122,6 +122,7 @@ CREATE TABLE event (
     grp    TEXT
 );
 CREATE INDEX event_of_item ON event (item, seq);
+CREATE INDEX event_of_target ON event (target) WHERE target IS NOT NULL;
 CREATE INDEX event_of_group ON event (grp) WHERE grp IS NOT NULL;
 
 CREATE TABLE event_tile (

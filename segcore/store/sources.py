@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -19,7 +20,10 @@ Status: TypeAlias = Literal["ok", "missing", "changed"]
 
 
 if TYPE_CHECKING:
+    from segcore.store.database import Database
     from segcore.store.project import Project
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,35 @@ def measure(file: Path) -> tuple[int, int] | None:
         return found.st_size, found.st_mtime_ns
     stats = [entry.stat() for entry in os.scandir(file) if entry.is_file()]
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+
+
+def digest_one(database: Database, stop: Callable[[], bool]) -> bool:
+    """Make the digest of one file that has none and has not changed; False if there is none.
+
+    Parameters
+    ----------
+    stop : asked between pieces of the file; True gives up.
+    """
+    folder = database.file.parent
+    for item, position, path, size, mtime_ns in database.rows(
+        "SELECT item, position, path, size, mtime_ns FROM source_file WHERE digest = ''"
+    ):
+        file = resolve(folder, path)
+        if file.is_dir() or measure(file) != (size, mtime_ns):
+            continue
+        digest = hashlib.sha256()
+        with file.open("rb") as stream:
+            while piece := stream.read(_PIECE):
+                if stop():
+                    return False
+                digest.update(piece)
+        with database.transaction() as connection:
+            connection.execute(
+                "UPDATE source_file SET digest = ? WHERE item = ? AND position = ?",
+                (digest.hexdigest(), item, position),
+            )
+        return True
+    return False
 
 
 def digest_source(file: Path) -> str:

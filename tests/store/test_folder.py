@@ -9,14 +9,15 @@ import subprocess
 import sys
 import unicodedata
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
 from store_kit import CLASSES, block, make_project
 
-from segcore.base import MaskwrightError, Shape, Spacing
-from segcore.store import NewItem, Project, backup, check, moving, places
+from segcore.base import MaskwrightError, Shape, Spacing, digest_file
+from segcore.store import NewItem, Project, backup, check, moving, places, sources
+from segcore.store.database import database_address
 from segcore.store.keeper import Keeper
 
 
@@ -282,3 +283,23 @@ def test_the_store_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_digests_are_made_in_idle_time_one_by_one(tmp_path: Path) -> None:
+    for n in range(2):
+        (tmp_path / f"{n}.png").write_bytes(bytes([n]) * 100)
+    with Project.create(tmp_path / "p.maskwright", CLASSES) as project:
+        files = [tmp_path / "0.png", tmp_path / "1.png", tmp_path / "gone.png"]
+        project.add_items([NewItem(f.name, [f], Shape(1, 5, 5)) for f in files])
+        (tmp_path / "1.png").write_bytes(b"another picture")  # not what was added
+        assert sources.digest_one(project.database, stop=lambda: False)
+        assert not sources.digest_one(project.database, stop=lambda: False)
+        digests = [item.sources[0].digest for item in project.items]
+    assert digests == [digest_file(tmp_path / "0.png"), "", ""]
+
+
+def test_a_share_on_windows_is_named_so_that_sqlite_takes_it() -> None:
+    address = PureWindowsPath(r"\\server\share\p.maskwright\project.db").as_uri()
+    assert database_address(address) == "file:////server/share/p.maskwright/project.db"
+    local = PureWindowsPath(r"C:\p.maskwright\project.db").as_uri()
+    assert database_address(local) == local

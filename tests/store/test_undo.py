@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from store_kit import Block, block, random_classes
 
-from segcore.base import MaskwrightError, Rect, Shape
-from segcore.labels import Labels, Patch
+from segcore import images
+from segcore.base import BadFile, MaskwrightError, Rect, Shape
+from segcore.labels import Draft, Labels, Patch
 from segcore.store import Applied, Committed, NewItem, Project, check
 
 
@@ -229,3 +231,73 @@ def test_steps_of_a_volume_are_undone_on_every_slice(project: Project) -> None:
         project.apply(item, Block(z, Rect(0, 0, 9, 9), 2))
     project.scribe.jump(item.id, "").applied.result()
     assert not item.labels.read_volume().any()
+
+
+def test_imports_over_many_items_are_one_row_of_the_projects_history(project: Project) -> None:
+    for n, item in enumerate(project.items):
+        project.import_layer(item, "truth", random_classes(item, n)[0], group="truths")
+    project.import_layer(project.items[0], "truth", random_classes(project.items[0], 9)[0])
+    project.scribe.flush()
+    assert [r.name for r in project.history()] == ["Change classes", "Import truth (3 items)"]
+    undone = project.undo_group("truths")
+    # The first item has got another truth since; that one stays.
+    assert {event.item_id for event in undone} == {i.id for i in project.items[1:]}
+    assert [item.truth is None for item in project.items] == [False, True, True]
+    project.redo_group("truths")
+    assert all(item.truth is not None for item in project.items)
+    project.close()
+    assert check(project.path).problems == ()
+    with Project.open(project.path) as again:
+        again.undo_group("truths")
+        assert [item.truth is None for item in again.items] == [False, True, True]
+        again.scribe.flush()
+        assert [r.state for r in again.history()] == ["done", "done"]
+
+
+def test_an_import_of_truth_is_undone_by_itself(project: Project) -> None:
+    item = project.items[0]
+    project.import_layer(item, "truth", random_classes(item, 1)[0])
+    project.apply(item, block(0, 0, 5, 5, 1))
+    project.scribe.flush()
+    ((event_id,),) = project.database.rows("SELECT uuid FROM event WHERE kind = 'import'")
+    project.undo_step(item, event_id)
+    assert item.truth is None
+    assert item.labels.counts()[1] == 25
+    with pytest.raises(MaskwrightError, match="not there"):
+        project.undo_step(item, event_id)
+
+
+def test_a_step_that_others_were_built_on_is_not_undone_alone(project: Project) -> None:
+    item = project.items[0]
+    first = project.apply(item, block(0, 0, 50, 50, 1, name="below"))
+    project.apply(item, block(0, 0, 5, 5, 2))
+    with pytest.raises(MaskwrightError, match=r'built on "below"'):
+        project.undo_step(item, first.id)
+
+
+class Brighten(Block):
+    """An edit that reads the image: labels what is bright."""
+
+    def reads(self, labels: Labels) -> tuple[int, Rect]:  # type: ignore[override]
+        return self.z, self.rect
+
+    def apply(self, labels: Labels, image: Any = None) -> Patch:
+        draft = Draft(labels)
+        bright = image.read(self.z, self.rect)[..., 0] > 100
+        draft.write(self.z, self.rect, bright, class_id=self.class_id, origin=1)
+        return draft.close("Brighten", "test")
+
+
+def test_an_edit_that_reads_the_image_has_it_when_its_turn_comes(
+    project: Project, shared_data: Path
+) -> None:
+    file = next((shared_data / "camvid" / "val" / "images").iterdir())
+    with images.open(file) as picture:
+        pixels = picture.read()
+    (item,) = project.add_items([NewItem("street", [file], Shape(1, *pixels.shape[:2]))])
+    rect = Rect(20, 30, 100, 200)
+    project.apply(item, Brighten(0, rect, 3))
+    assert np.array_equal(item.labels.read(rect) == 3, pixels[20:120, 30:230, 0] > 100)
+    ticket = project.scribe.submit(project.items[0].id, Brighten(0, rect, 3))
+    with pytest.raises(BadFile, match="no image"):
+        ticket.applied.result()
