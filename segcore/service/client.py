@@ -44,8 +44,10 @@ from segcore.service.protocol import (
 log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET_S = 10.0
-# A refiner that was told to stop looks up between two iterations. One that does not is killed.
+# Told to stop, a refiner looks up between two iterations and a core between two tiles. One that
+# does not is killed: a refiner soon, a core only if its device hangs.
 _GRACE_S = 0.25
+_LONG_GRACE_S = 60.0
 _START_LIMIT_S = 120.0
 _FAILED_STARTS = 3
 
@@ -58,18 +60,20 @@ class _Rules:
     """How a kind of process is treated.
 
     processes : how many are kept started; all but one of them are spare.
-    killable : a job that outlives its budget, or does not stop when told, is ended with its
-        process. A core is not: its models are expensive and it looks up after each tile.
+    killable : a job that outlives its budget is ended with its process. A core is only told to
+        stop: its models are expensive.
+    grace_s : what a job that was told to stop gets before it is ended with its process.
     """
 
     module: str
     processes: int
     killable: bool
+    grace_s: float
 
 
 _RULES: dict[Kind, _Rules] = {
-    "core": _Rules("segcore.service.core", 1, killable=False),
-    "refiner": _Rules("segcore.service.refiner", 2, killable=True),
+    "core": _Rules("segcore.service.core", 1, killable=False, grace_s=_LONG_GRACE_S),
+    "refiner": _Rules("segcore.service.refiner", 2, killable=True, grace_s=_GRACE_S),
 }
 
 
@@ -147,6 +151,8 @@ class Client:
         with self._changed:
             number = self._next_number
             self._next_number += 1
+            if self._closed:
+                return number
             for older in [r for r in self._records.values() if r.job.key == job.key]:
                 self._stop(older, "Replaced by a newer one.")
             self._records[number] = _Record(number, job, budget_s or self._budget_s)
@@ -238,7 +244,7 @@ class Client:
         elif record.state == "running":
             record.state = "cancelling"
             record.reason = reason
-            record.deadline = time.monotonic() + _GRACE_S if self._rules.killable else None
+            record.deadline = time.monotonic() + self._rules.grace_s
             self._emit(JobChanged(record.number, record.job.key, "cancelling", 0.0, reason))
 
     def _finish(self, record: _Record, state: JobState, reason: str = "") -> None:
@@ -255,10 +261,10 @@ class Client:
             with self._changed:
                 if self._closed:
                     return
-                started = self._new_process()
-                handed = self._hand_out()
+                overdue = self._overdue()  # first: it may stop jobs, which is told below
                 cancels = self._cancels_to_send()
-                overdue = self._overdue()
+                handed = self._hand_out()
+                started = self._new_process()
                 if not (started or handed or cancels or overdue):
                     self._changed.wait(self._until_next_deadline())
                     continue
@@ -323,12 +329,12 @@ class Client:
                 continue
             if record.state == "running":
                 record.reason = f"It took longer than {record.budget_s:g} s and was stopped."
+                if not self._rules.killable:
+                    self._stop(record, record.reason)
+                    continue
                 record.over_budget = True
-            if self._rules.killable:
-                process.ending = "over its time"
-                found.append(process)
-            else:
-                self._stop(record, record.reason)
+            process.ending = "over its time"
+            found.append(process)
         return found
 
     def _until_next_deadline(self) -> float | None:

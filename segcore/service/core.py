@@ -26,7 +26,7 @@ from segcore.service.protocol import (
     Unload,
     Warm,
 )
-from segcore.service.worker import JobContext, Worker, connect_from_stdin
+from segcore.service.worker import JobContext, Worker, connect_from_stdin, give_way
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
@@ -217,6 +217,7 @@ def describe(job: Describe, context: JobContext) -> None:
 
 def main() -> None:
     channel = connect_from_stdin("core")
+    give_way()
     worker = Worker("core", channel)
     from segcore.infer import choose_device
 

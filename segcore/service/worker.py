@@ -163,6 +163,16 @@ class Worker:
             raise ProtocolError(f"a {type(message).__name__} is nothing for a worker")
 
 
+def give_way() -> None:
+    """Lower this process' priority a little, so that the window is served first."""
+    if sys.platform == "win32":
+        import psutil
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(5)
+
+
 def connect_from_stdin(kind: Kind) -> Channel:
     """Connect to the client that started this process, and say hello.
 

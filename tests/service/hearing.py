@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 
 from segcore.base import Rect
@@ -90,10 +91,12 @@ def square_job(key: str = "square", at: tuple[int, int] = (10, 20)) -> Grabcut:
     return Grabcut(key=key, rect=Rect(*at, 120, 160), image=image, seeds=seeds)
 
 
-def endless_job(key: str = "noise") -> Grabcut:
-    """Pure noise without structure, on which a single cut takes many seconds."""
-    image = np.random.default_rng(7).integers(0, 256, (512, 512, 3), np.uint8)
-    seeds = np.zeros((512, 512), np.uint8)
-    seeds[250:262, 250:262] = 1
-    seeds[2:6, 2:510] = 2
-    return Grabcut(key=key, rect=Rect(0, 0, 512, 512), image=image, seeds=seeds, iterations=40)
+def long_job(key: str = "noise") -> Grabcut:
+    """Noise with cells of several sizes, on which the cuts take a second or more."""
+    rng = np.random.default_rng(7)
+    image = np.zeros((1024, 1024, 3), np.uint8)
+    for cells in (1024, 181, 90):
+        noise = rng.integers(0, 85, (cells, cells, 3), np.uint8)
+        image += cv2.resize(noise, (1024, 1024), interpolation=cv2.INTER_NEAREST)
+    seeds = rng.choice(np.array([0, 1, 2], np.uint8), (1024, 1024), p=[0.998, 0.001, 0.001])
+    return Grabcut(key=key, rect=Rect(0, 0, 1024, 1024), image=image, seeds=seeds, iterations=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from segcore.service.protocol import (
     ProcessReady,
     RegionSolved,
 )
-from tests.service.hearing import Heard, endless_job, square_job
+from tests.service.hearing import Heard, long_job, square_job
 
 ODD = "tests.service.odd_worker"
 
@@ -194,15 +195,55 @@ def test_an_answer_with_the_number_of_no_job_is_dropped(odd: Client, heard: Hear
 
 
 def test_pure_noise_is_stopped_when_it_outlives_its_budget(heard: Heard) -> None:
-    with Client("refiner", heard, budget_s=0.3) as refiner:
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    job = Grabcut(
+        key="noise",
+        rect=Rect(0, 0, 512, 512),
+        image=noise,
+        seeds=np.zeros((512, 512), np.uint8),
+        box=Rect(1, 1, 510, 510),
+    )
+    with Client("refiner", heard, budget_s=0.02) as refiner:
         refiner.start()
         heard.wait_of(ProcessReady, 2)
-        number = refiner.submit(endless_job())
+        pid = refiner.pids[0]
+        number = refiner.submit(job)
         end = heard.wait_end(number)
         assert end.state == "failed"
-        assert end.reason == "It took longer than 0.3 s and was stopped."
+        assert end.reason == "It took longer than 0.02 s and was stopped."
+        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+        assert pid not in refiner.pids
         number = refiner.submit(square_job(), budget_s=30)
         assert heard.wait_end(number).state == "done"
+
+
+def test_a_core_over_its_budget_is_told_to_stop_and_not_killed(heard: Heard) -> None:
+    with Client("core", heard, module=ODD) as client:
+        number = client.submit(odd_job("patient"), budget_s=0.05)
+        heard.wait_state(number, "running")
+        pid = client.pids[0]
+        end = heard.wait_end(number)
+        assert (end.state, end.reason) == (
+            "cancelled",
+            "It took longer than 0.05 s and was stopped.",
+        )
+        assert heard.wait_end(client.submit(odd_job("fine"))).state == "done"
+        assert client.pids == [pid]
+
+
+def test_a_core_whose_device_hangs_is_ended_in_the_end(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segcore.service import client as module
+
+    rules = dataclasses.replace(module._RULES["core"], grace_s=0.1)
+    monkeypatch.setitem(module._RULES, "core", rules)
+    with Client("core", heard, module=ODD) as client:
+        number = client.submit(odd_job("deaf"))
+        heard.wait_state(number, "running")
+        client.cancel(number)
+        assert heard.wait_end(number).state == "cancelled"
+        assert heard.wait_end(client.submit(odd_job("fine"))).state == "done"
 
 
 # -- processes that die -------------------------------------------------------------------------
@@ -211,7 +252,7 @@ def test_pure_noise_is_stopped_when_it_outlives_its_budget(heard: Heard) -> None
 def test_a_refiner_killed_in_the_middle_loses_its_job_and_the_next_job_works(
     refiner: Client, heard: Heard
 ) -> None:
-    number = refiner.submit(endless_job(), budget_s=100)
+    number = refiner.submit(long_job(), budget_s=100)
     heard.wait_state(number, "running")
     psutil.Process(refiner.pids[0]).kill()
     end = heard.wait_end(number)
@@ -303,7 +344,7 @@ def test_who_knows_the_key_but_is_no_process_of_ours_is_shown_out(
 
 def test_closing_ends_the_processes_and_all_events(heard: Heard) -> None:
     client = Client("refiner", heard)
-    number = client.submit(endless_job(), budget_s=100)
+    number = client.submit(long_job(), budget_s=100)
     heard.wait_state(number, "running")
     heard.wait_of(ProcessReady, 2)
     processes = [psutil.Process(pid) for pid in client.pids]
@@ -315,6 +356,29 @@ def test_closing_ends_the_processes_and_all_events(heard: Heard) -> None:
     assert len(heard.events) == count
     assert not [t for t in threading.enumerate() if t.name.startswith(("refiner", "door"))]
     client.close()
+
+
+def test_what_is_submitted_after_closing_is_dropped(heard: Heard) -> None:
+    client = Client("refiner", heard, module=ODD)
+    client.close()
+    client.submit(odd_job("fine"))
+    assert client.pids == []
+    assert not heard.events
+
+
+def test_a_listener_may_close_the_client() -> None:
+    closed = threading.Event()
+    clients: list[Client] = []
+
+    def hear(event: Any) -> None:
+        if isinstance(event, JobChanged) and event.state == "done":
+            clients[0].close()
+            closed.set()
+
+    clients.append(Client("refiner", hear, module=ODD))
+    clients[0].submit(odd_job("fine"))
+    assert closed.wait(60)
+    assert clients[0].pids == [] or not any(map(psutil.pid_exists, clients[0].pids))
 
 
 def test_closing_before_starting_starts_nothing(heard: Heard) -> None:
@@ -330,10 +394,10 @@ def test_when_the_window_is_killed_its_processes_end_by_themselves(kind: str) ->
 import sys, threading
 from segcore.service.client import Client
 from segcore.service.protocol import ProcessReady
-from tests.service.hearing import endless_job
+from tests.service.hearing import long_job
 ready = threading.Event()
 client = Client({kind!r}, lambda e: ready.set() if isinstance(e, ProcessReady) else None)
-client.submit(endless_job(), budget_s=100)
+client.submit(long_job(), budget_s=100)
 ready.wait(60)
 print(*client.pids, flush=True)
 threading.Event().wait()
