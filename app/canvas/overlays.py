@@ -237,7 +237,14 @@ def paint_sentence(painter: QPainter, rect: QRect, sentence: tuple[str, str], th
     height = painter.boundingRect(room, flags, message).height()
     painter.setFont(theme.font())
     below = painter.boundingRect(room, flags, hint).height() if hint else 0
-    top = rect.center().y() - (height + 8 + below) // 2
+    whole = height + (8 + below if hint else 0)
+    top = rect.center().y() - whole // 2
+    # A plate, because labels without their picture may lie under the words.
+    plate = QRect(room.x() - 16, top - 16, room.width() + 32, whole + 32)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(theme.colour("separator"))
+    painter.setBrush(theme.colour("panel"))
+    painter.drawRoundedRect(QRectF(plate).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
     painter.setFont(theme.font("page"))
     painter.setPen(theme.colour("text"))
     painter.drawText(QRect(room.x(), top, room.width(), height), flags, message)
