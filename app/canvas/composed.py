@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +20,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
+from app.canvas.grid import Place, tile_rect
 from app.canvas.sampling import LabelSampler
 from app.canvas.scene import Scene, compose
 from segcore.base import MaskwrightError, Rect
 
 log = logging.getLogger(__name__)
-
-TILE = 256
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +41,6 @@ def tile_image(pixels: NDArray[np.uint8]) -> QImage:
     """A QImage over (h, w, 4) blue, green, red, 255; the array must outlive it."""
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, pixels.strides[0], QImage.Format.Format_RGB32)
-
-
-def tiles_over(rect: Rect) -> Iterator[Place]:
-    """The places of the tiles that meet a rectangle of the zoomed grid."""
-    if rect.is_empty:
-        return
-    for row in range(rect.y // TILE, -(-rect.bottom // TILE)):
-        for column in range(rect.x // TILE, -(-rect.right // TILE)):
-            yield row, column
-
-
-def tile_rect(place: Place, zoomed: tuple[int, int]) -> Rect:
-    """The part of the zoomed grid that a tile covers."""
-    return Rect(place[0] * TILE, place[1] * TILE, TILE, TILE).intersect(Rect(0, 0, *zoomed))
 
 
 class ComposedTiles(QObject):
@@ -190,7 +173,3 @@ class ComposedTiles(QObject):
 def _made_tile(key: Any, pixels: NDArray[np.uint8], orient: Callable[[Any], Any]) -> Tile:
     turned = np.ascontiguousarray(orient(pixels))
     return Tile(key, turned, tile_image(turned))
-
-
-def monotonic_ms() -> float:
-    return time.perf_counter() * 1000

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QRectF, Signal
 from PySide6.QtGui import QImage, QPainter
 
-from app.canvas.composed import ComposedTiles, Place, Tile, tile_image, tile_rect, tiles_over
+from app.canvas.composed import ComposedTiles, Tile
+from app.canvas.grid import Place, tile_rect, tiles_over
 from app.canvas.live import LiveStroke, Point
 from app.canvas.outline import margin
 from app.canvas.scene import Scene, compose
@@ -324,6 +325,3 @@ def _geometry(view: View) -> Any:
 
 def _alike(one: View, other: View) -> bool:
     return one.shape == other.shape and one.orientation == other.orientation
-
-
-__all__ = ["Frame", "tile_image"]

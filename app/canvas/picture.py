@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.canvas.grid import tile_rect, tiles_over
 from app.canvas.sampling import centres
 from segcore.base import Rect
 from segcore.images import ImageSource, to_display
 
 SMOOTH_BELOW = 2.0
+_PIECES_BYTES = 96 << 20
 _RESIZABLE = tuple(np.dtype(t) for t in (np.uint8, np.uint16, np.int16, np.float32, np.float64))
 
 
@@ -41,12 +43,67 @@ class Picture:
         self._made: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._touched: set[tuple[int, int]] = set()
+        self._pieces: OrderedDict[Any, NDArray[np.uint8]] = OrderedDict()
+        self._piece_bytes = 0
+        # A family that decodes tile by tile may have to go to the disk for every rectangle.
+        self._decodes_whole = type(source)._region is ImageSource._region
 
-    def is_ready(self, z: int, steps: tuple[float, float]) -> bool:
-        """True if `tile` at this slice and zoom will not decode or shrink anything."""
+    def piece(
+        self,
+        z: int,
+        rect: Rect,
+        zoomed: tuple[int, int],
+        steps: tuple[float, float],
+        window: tuple[float, float],
+        *,
+        resident_only: bool = False,
+    ) -> NDArray[np.uint8] | None:
+        """As `tile`, out of kept tiles of the grid: a stroke asks for the same ones all the time.
+
+        Parameters
+        ----------
+        zoomed : size of the zoomed grid.
+        resident_only : give None instead of decoding or shrinking anything.
+        """
+        out: NDArray[np.uint8] | None = None
+        for place in tiles_over(rect):
+            whole = tile_rect(place, zoomed)
+            key = (z, steps, window, place)
+            with self._lock:
+                tile = self._pieces.get(key)
+                if tile is not None:
+                    self._pieces.move_to_end(key)
+            if tile is None:
+                if resident_only and not self._is_decoded(z, steps):
+                    return None
+                tile = self._keep(key, self.tile(z, whole, steps, window))
+            if whole == rect:
+                return tile
+            if out is None:
+                out = np.empty((rect.height, rect.width, 3), np.uint8)
+            part = whole.intersect(rect)
+            target = out[part.shifted(-rect.y, -rect.x).slices]
+            target[...] = tile[part.shifted(-whole.y, -whole.x).slices]
+        return out
+
+    def _keep(self, key: Any, tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        tile.setflags(write=False)
+        with self._lock:
+            if key not in self._pieces:
+                self._pieces[key] = tile
+                self._piece_bytes += tile.nbytes
+            while self._piece_bytes > _PIECES_BYTES and len(self._pieces) > 1:
+                _, dropped = self._pieces.popitem(last=False)
+                self._piece_bytes -= dropped.nbytes
+        return tile
+
+    def _is_decoded(self, z: int, steps: tuple[float, float]) -> bool:
+        """True if `tile` at this slice and zoom will neither decode nor shrink anything."""
         level, halvings = self._choose(steps)
         with self._lock:
-            return (z, halvings) in self._made if halvings else (z, level) in self._touched
+            if halvings:
+                return (z, halvings) in self._made
+            return self._decodes_whole and (z, level) in self._touched
 
     def tile(
         self, z: int, rect: Rect, steps: tuple[float, float], window: tuple[float, float]

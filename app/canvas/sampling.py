@@ -22,6 +22,8 @@ from segcore.labels import Labels, TileIndex
 _MAX_LEVEL = 6
 # What an entry of the table of parents takes besides its pixels.
 _ENTRY_BYTES = 400
+# Parents that one call may make on the GUI thread; each takes a fraction of a millisecond.
+_PARENTS_NOW = 8
 
 
 def centres(start: int, stop: int, step: float, size: int) -> NDArray[np.intp]:
@@ -89,6 +91,7 @@ class LabelSampler:
         covered = Rect.from_bounds(
             int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
         )
+        left = _PARENTS_NOW
         for index in labels.tiles_in(covered, z):
             z0, place = labels.tile_rect(index)
             top, bottom = np.searchsorted(rows, (place.y, place.bottom))
@@ -98,7 +101,13 @@ class LabelSampler:
                 out[top:bottom, left:right] = -1 - handle
                 continue
             if level:
-                tile = self._parent(labels, index, z - z0, level, resident_only)
+                tile = self._known_parent(labels, index, z - z0, level)
+                if tile is None and resident_only:
+                    left -= 1
+                    if left < 0:
+                        return None
+                if tile is None:
+                    tile = self._make_parent(labels, index, z - z0, level, resident_only)
             else:
                 whole = (
                     labels.tile_resident(plane, index)
@@ -114,7 +123,17 @@ class LabelSampler:
             out[top:bottom, left:right] = tile.take(inner_rows, axis=0).take(inner_columns, axis=1)
         return out
 
-    def _parent(
+    def _known_parent(
+        self, labels: Labels, index: TileIndex, z: int, level: int
+    ) -> NDArray[Any] | None:
+        key = (id(labels.cache), labels.handle("class", index), z, level)
+        with self._lock:
+            found = self._parents.get(key)
+            if found is not None:
+                self._parents.move_to_end(key)
+            return found
+
+    def _make_parent(
         self, labels: Labels, index: TileIndex, z: int, level: int, resident_only: bool
     ) -> NDArray[Any] | None:
         """The tile's slice halved `level` times.
@@ -122,13 +141,7 @@ class LabelSampler:
         Only the level that is asked for is kept: those between weigh many times more and are
         made again in less than a millisecond.
         """
-        handle = labels.handle("class", index)
-        key = (id(labels.cache), handle, z, level)
-        with self._lock:
-            found = self._parents.get(key)
-            if found is not None:
-                self._parents.move_to_end(key)
-                return found
+        key = (id(labels.cache), labels.handle("class", index), z, level)
         whole = (
             labels.tile_resident("class", index)
             if resident_only

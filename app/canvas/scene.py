@@ -95,17 +95,26 @@ def compose(
     (rect.height, rect.width, 4) uint8: blue, green, red, 255.
     """
     picture = scene.picture
-    if resident_only and picture is not None and not picture.is_ready(scene.z, scene.steps):
-        return None
+    bgr = None
+    if picture is not None:
+        bgr = picture.piece(
+            scene.z,
+            rect,
+            scene.zoomed,
+            scene.steps,
+            scene.window,
+            resident_only=resident_only,
+        )
+        if bgr is None:
+            return None
     wide = scene._grown(rect)
     sampled = _sampled(scene, wide, sampler, strokes, resident_only)
     if sampled is None:
         return None
     out: NDArray[np.uint8] = np.empty((rect.height, rect.width, 4), np.uint8)
-    if picture is None:
+    if bgr is None:
         out[...] = (0, 0, 0, 255)
     else:
-        bgr = picture.tile(scene.z, rect, scene.steps, scene.window)
         cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA, dst=out)
     classes, regions, corrected = sampled
     if classes is None:

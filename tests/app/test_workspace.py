@@ -1,0 +1,267 @@
+"""The workspace on a real project: opening, stepping, undoing, accepting, scoring."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.workspace import Message, Workspace
+from segcore.base import Rect
+from segcore.edits import Stroke
+
+
+def stroke(workspace: Workspace, y: float, x: float, class_id: int = 11) -> Stroke:
+    return Stroke(
+        0,
+        ((y, x), (y, x + 8)),
+        6,
+        class_id,
+        origin=workspace.person_origin(),
+        guard=workspace.guard(),
+    )
+
+
+def settle(workspace: Workspace, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: workspace.waiting_strokes == 0, timeout=20_000)
+
+
+def wrong_place(workspace: Workspace) -> tuple[float, float, int]:
+    """A pixel in the middle of something that the label has wrong, and its true class."""
+    assert workspace.truth is not None and workspace.labels is not None
+    truth, label = workspace.truth.read(), workspace.labels.read()
+    rows, columns = np.nonzero((truth == 2) & (label != 2))
+    return float(rows[0]) + 0.5, float(columns[0]) + 0.5, 2
+
+
+def test_an_opened_item_comes_whole(open_workspace: Workspace) -> None:
+    w = open_workspace
+    assert w.item.name == "0016E5_07959"
+    assert w.image is not None
+    assert (w.image.shape.y, w.image.shape.x) == (360, 480)
+    assert w.labels is not None and w.truth is not None
+    assert w.shown_labels is w.labels
+    w.set_view_mode("truth")
+    assert w.shown_labels is w.truth
+    with pytest.raises(ValueError, match="elsewhere"):
+        w.set_view_mode("elsewhere")
+
+
+def test_the_item_before_stays_until_the_next_is_read(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    w._shelf.clear()
+    first = w.item
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.step(1)
+        assert w.item is first  # a stroke that comes now belongs to what is on screen
+        assert w.requested != first.id
+    assert w.item.name == "0016E5_07961"
+
+
+def test_the_next_item_is_prepared_and_opens_without_waiting(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    following = w.queue.neighbour(w.item.id, 1)
+    assert following is not None
+    qtbot.waitUntil(lambda: w._shelf.take(following) is not None, timeout=20_000)
+    w.step(1)
+    assert w.item.id == following
+
+
+def test_a_stroke_changes_scores_history_and_state(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    before, steps = w.scores.mean_iou, len(w.history)
+    y, x, class_id = wrong_place(w)
+    w.submit(stroke(w, y, x, class_id))
+    assert w.waiting_strokes == 1
+    qtbot.waitUntil(lambda: w.scores.mean_iou != before, timeout=20_000)
+    qtbot.waitUntil(lambda: len(w.history) == steps + 1, timeout=20_000)
+    settle(w, qtbot)
+    assert w.queue.state(w.item.id) == "corrected"
+    assert w.scores.since_opened == pytest.approx(w.scores.mean_iou - before)
+    assert w.scores.trend[0] == pytest.approx(before)
+
+
+def test_undo_and_redo_walk_back_and_forth(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    assert w.labels is not None
+    before = w.labels.read()
+    w.submit(stroke(w, 100.5, 200.5))
+    settle(w, qtbot)
+    painted = w.labels.read()
+    assert (painted != before).any()
+    assert w.can_undo and not w.can_redo
+    w.undo()
+    settle(w, qtbot)
+    assert (w.labels.read() == before).all()
+    assert w.can_redo
+    w.redo()
+    settle(w, qtbot)
+    assert (w.labels.read() == painted).all()
+
+
+def test_a_stroke_that_changes_nothing_does_not_wait_for_ever(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    assert w.labels is not None
+    here = int(w.labels.read(Rect(100, 200, 1, 1))[0, 0])
+    w.set_class_locked(here, True)
+    edit = stroke(w, 100.5, 200.5)
+    before = w.labels
+    w.submit(edit)
+    w.submit(edit)
+    settle(w, qtbot)
+    # Either nothing changed, or only what the lock allows.
+    assert w.labels.read()[100, 200] == before.read()[100, 200]
+
+
+def test_locked_classes_only_over_and_keep_mine_reach_the_guard(
+    open_workspace: Workspace,
+) -> None:
+    w = open_workspace
+    w.declare_tool("brush", {"only_over": "any", "keep_mine": False, "size": 24.0})
+    assert w.guard().is_open
+    w.set_class_locked(4, True)
+    w.set_tool_option("only_over", 2)
+    w.set_tool_option("keep_mine", True)
+    mine = w.person_origin()
+    guard = w.guard()
+    assert guard.locked == {4}
+    assert guard.only_over == {2}
+    assert mine in guard.keep_origins
+
+
+def test_accept_marks_goes_on_and_can_be_taken_back(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    first = w.item.id
+    said: list[Message] = []
+    w.message_posted.connect(said.append)
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.accept()
+    assert w.queue.state(first) == "accepted"  # at once, before the store has it
+    assert w.item.id != first
+    settle(w, qtbot)
+    assert w.project.items.by_id(first).state == "accepted"
+    toast = next(m for m in said if m.text.startswith("Accepted"))
+    assert toast.remedy is not None
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        toast.remedy.run()
+    settle(w, qtbot)
+    assert w.project.items.by_id(first).state == "predicted"
+
+
+def test_accepting_asks_once_what_fills_unlabelled_pixels(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    w.settings.set("correct.accept_fill", "ask")
+    w.open_item(w.queue.order[2])  # nobody predicted this one
+    qtbot.waitUntil(lambda: w.item.id == w.queue.order[2], timeout=20_000)
+    qtbot.waitUntil(lambda: w.scores.areas.get(0, 0) > 0, timeout=20_000)
+    with qtbot.waitSignal(w.fill_asked) as asked:
+        w.accept()
+    assert asked.args == [360 * 480]
+    assert w.queue.state(w.item.id) == "new"
+    w.settings.set("memory.accept_fill", {str(w.project.path): 4})
+    item = w.item
+    w.accept()
+    settle(w, qtbot)
+    qtbot.waitUntil(lambda: item.state == "accepted", timeout=20_000)
+    assert set(np.unique(item.labels.read())) == {4}
+    w.undo_item(item.id)
+    settle(w, qtbot)
+    assert (item.state, item.labels.read().any()) == ("new", False)
+
+
+def test_worst_first_puts_the_lowest_score_on_top(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    with qtbot.waitSignal(w.queue.changed, timeout=20_000):
+        w.queue.set_sort("worst")
+    scores = [w.queue.score(i) for i in w.queue.order[:2]]
+    assert scores == sorted(scores)
+    assert w.queue.state(w.queue.order[-1]) == "new"  # nothing to score comes last
+
+
+def test_an_item_without_truth_counts_pixels(open_workspace: Workspace, qtbot: Any) -> None:
+    assert sum(open_workspace.scores.areas.values()) == 360 * 480
+
+
+def test_a_missing_picture_is_said_and_the_rest_works(
+    workspace: Workspace, project_path: Path, qtbot: Any
+) -> None:
+    (project_path.parent / "images" / "0016E5_07959.jpg").unlink()
+    with qtbot.waitSignal(workspace.image_failed, timeout=20_000) as failed:
+        workspace.open_project(project_path)
+    assert "0016E5_07959" in failed.args[0].message
+    assert workspace.labels is not None
+    with qtbot.waitSignal(workspace.image_loaded, timeout=20_000):
+        workspace.step(1)
+
+
+def test_a_project_that_is_open_elsewhere_opens_for_reading(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    second = Workspace()
+    said: list[Message] = []
+    second.message_posted.connect(said.append)
+    try:
+        with qtbot.waitSignal(second.item_opened, timeout=20_000):
+            second.open_project(open_workspace.project.path)
+        assert second.read_only
+        assert any(m.key == "read-only" and m.kind == "banner" for m in said)
+        assert second.submit(object()) is None
+        assert not second.can_undo
+    finally:
+        second.shut_down()
+
+
+def test_the_last_item_is_open_again_next_time(
+    workspace: Workspace, project_path: Path, qtbot: Any
+) -> None:
+    with qtbot.waitSignal(workspace.item_opened, timeout=20_000):
+        workspace.open_project(project_path)
+    workspace.step(1)
+    qtbot.waitUntil(lambda: workspace.item.name == "0016E5_07961", timeout=20_000)
+    workspace.close_project()
+    assert workspace.item is None and workspace.labels is None
+    with qtbot.waitSignal(workspace.item_opened, timeout=20_000):
+        workspace.open_project(project_path)
+    assert workspace.item.name == "0016E5_07961"
+    assert workspace.settings.get("memory.recent")[0] == str(project_path)
+
+
+def test_classes_change_and_come_back_with_the_project(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    assert w.classes is not None
+    with qtbot.waitSignal(w.classes_changed):
+        w.set_classes(w.classes.changed(1, name="Heaven", colour="#123456"))
+    assert w.project.classes[1].name == "Heaven"
+
+
+def test_swap_exchanges_class_and_background(workspace: Workspace) -> None:
+    workspace.set_active_class(3)
+    workspace.swap_classes()
+    assert workspace.active_class == 3  # nothing behind it yet
+    workspace.set_background_class(5)
+    workspace.swap_classes()
+    assert (workspace.active_class, workspace.background_class) == (5, 3)
+
+
+def test_no_scores_before_anything_is_open(workspace: Workspace) -> None:
+    assert not workspace.scores.has_truth
+    assert math.isnan(workspace.scores.mean_iou)
+    workspace.undo()
+    workspace.redo()
+    workspace.step(1)
+    workspace.set_slice(3)
+    workspace.accept()
+    assert workspace.item is None
