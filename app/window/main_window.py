@@ -212,7 +212,8 @@ class MainWindow(QMainWindow):
             self.queue.show()
             if sheet is not None:
                 self._columns.insertWidget(self._columns.indexOf(self.grip), sheet)
-                sheet.setFixedWidth(400)
+                larger = max(1.0, self._workspace.settings.get("look.text_size"))
+                sheet.setFixedWidth(round(400 * larger))
                 sheet.show()
         else:
             for part in (self.queue, sheet):
@@ -275,6 +276,7 @@ class MainWindow(QMainWindow):
     def _setting_changed(self, key: str, _value: Any) -> None:
         if key.startswith("look."):
             apply_theme(self._workspace)
+            self._arrange(again=True)
 
     def _first_picture(self) -> None:
         """The core starts once the first picture is on screen, never before."""

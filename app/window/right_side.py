@@ -64,9 +64,15 @@ class RightSide(QWidget):
         self._tabs.hide()
         self._tabs.currentChanged.connect(self._pages.setCurrentIndex)
         self._guests: list[QWidget] = []
-        width = workspace.settings.get("memory.panel_width")
-        self.setFixedWidth(min(MOST, max(LEAST, width)))
+        self.fit_width()
+        theme().changed.connect(self.fit_width)
         self._restore_folds()
+
+    def fit_width(self) -> None:
+        """As wide as was chosen, and wider for larger text."""
+        settings = self._workspace.settings
+        width = settings.get("memory.panel_width") * max(1.0, settings.get("look.text_size"))
+        self.setFixedWidth(round(min(MOST, max(LEAST, width))))
 
     @property
     def sections(self) -> tuple[Section, ...]:

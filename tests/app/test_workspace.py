@@ -31,7 +31,8 @@ def settle(workspace: Workspace, qtbot: Any) -> None:
 
 def wrong_place(workspace: Workspace) -> tuple[float, float, int]:
     """A pixel in the middle of something that the label has wrong, and its true class."""
-    assert workspace.truth is not None and workspace.labels is not None
+    assert workspace.truth is not None
+    assert workspace.labels is not None
     truth, label = workspace.truth.read(), workspace.labels.read()
     rows, columns = np.nonzero((truth == 2) & (label != 2))
     return float(rows[0]) + 0.5, float(columns[0]) + 0.5, 2
@@ -42,7 +43,8 @@ def test_an_opened_item_comes_whole(open_workspace: Workspace) -> None:
     assert w.item.name == "0016E5_07959"
     assert w.image is not None
     assert (w.image.shape.y, w.image.shape.x) == (360, 480)
-    assert w.labels is not None and w.truth is not None
+    assert w.labels is not None
+    assert w.truth is not None
     assert w.shown_labels is w.labels
     w.set_view_mode("truth")
     assert w.shown_labels is w.truth
@@ -96,7 +98,8 @@ def test_undo_and_redo_walk_back_and_forth(open_workspace: Workspace, qtbot: Any
     settle(w, qtbot)
     painted = w.labels.read()
     assert (painted != before).any()
-    assert w.can_undo and not w.can_redo
+    assert w.can_undo
+    assert not w.can_redo
     w.undo()
     settle(w, qtbot)
     assert (w.labels.read() == before).all()
@@ -230,7 +233,8 @@ def test_the_last_item_is_open_again_next_time(
     workspace.step(1)
     qtbot.waitUntil(lambda: workspace.item.name == "0016E5_07961", timeout=20_000)
     workspace.close_project()
-    assert workspace.item is None and workspace.labels is None
+    assert workspace.item is None
+    assert workspace.labels is None
     with qtbot.waitSignal(workspace.item_opened, timeout=20_000):
         workspace.open_project(project_path)
     assert workspace.item.name == "0016E5_07961"

@@ -1,0 +1,222 @@
+"""The window as a whole: room for the picture, tabs, text that fits, themes, banners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+
+from app.theme.controls import ElidedLabel
+from app.theme.roles import ROLES
+from app.window.main_window import apply_theme
+from app.workspace import Message, Pending, Remedy
+
+Make = Callable[..., Any]
+# A screen of 1366 x 768 less a title of 32 and a task bar of 40.
+SMALL = (1366, 696)
+
+
+def test_the_canvas_holds_three_fifths_of_a_small_screen(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path, SMALL)
+    canvas = window.canvas.size()
+    assert canvas.width() * canvas.height() >= 0.6 * 1366 * 768
+    assert canvas.width() >= 1040
+
+
+def test_the_queue_is_a_tab_below_1600_and_a_column_above(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path, SMALL)
+    tabs = window.right._tabs
+    assert [tabs.tabText(i) for i in range(tabs.count())] == ["Correct", "Queue", "History"]
+    window.right.choose_tab("Queue")
+    assert window.queue.isVisible()
+    window.resize(1600, 900)
+    assert not tabs.isVisible()
+    assert window.queue.isVisible()
+    assert window.queue.width() == 200
+    assert window.right.history.isVisible()
+    window.resize(*SMALL)
+    assert tabs.isVisible()
+
+
+def test_accept_fine_tune_and_the_class_are_there_at_every_width(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path)
+    bar = window.tool_bar
+    for width in (1920, 1366, 1100):
+        window.resize(width, 800)
+        for control in (bar.accept, bar.fine_tune, bar.class_box):
+            assert control.isVisible()
+            assert bar.rect().contains(control.geometry()), f"cut at {width}"
+
+
+def test_f9_hides_both_sides_and_f11_all_but_canvas_and_status(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path)
+    window.toggle_sides()
+    assert not window.right.isVisible()
+    assert not window.queue.isVisible()
+    window.toggle_sides()
+    assert window.right.isVisible()
+    assert window.queue.isVisible()
+    window.toggle_canvas_only()
+    assert not window.tool_bar.isVisible()
+    assert not window.top.isVisible()
+    assert window.status.isVisible()
+    assert window.canvas.isVisible()
+    window.toggle_canvas_only()
+    assert window.tool_bar.isVisible()
+
+
+def clipped(root: QWidget) -> list[str]:
+    """Visible labels and buttons that are narrower or lower than their text."""
+    found = []
+    for widget in root.findChildren(QWidget):
+        if not widget.isVisible() or isinstance(widget, ElidedLabel):
+            continue
+        text = widget.text() if isinstance(widget, QLabel | QAbstractButton) else ""
+        if not text or "<" in text or (isinstance(widget, QLabel) and widget.wordWrap()):
+            continue
+        if isinstance(widget, QAbstractButton) and getattr(widget, "_compact", False):
+            continue
+        need = widget.fontMetrics().boundingRect(text)
+        if widget.width() + 1 < need.width() or widget.height() + 1 < need.height():
+            found.append(f"{type(widget).__name__} {text!r}: {widget.size()} for {need.size()}")
+    return found
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), SMALL], ids=["large", "small"])
+def test_no_label_is_clipped_with_text_a_third_larger(
+    make_window: Make, project_path: Path, size: tuple[int, int], qtbot: Any
+) -> None:
+    window = make_window(project_path, size)
+    window.workspace.settings.set("look.text_size", 1.3)
+    window.show_training(True)
+    window.right.choose_tab("Correct")
+    for _ in range(3):  # a change of font lays out in several rounds
+        QApplication.processEvents()
+    assert clipped(window) == []
+    window.workspace.settings.set("look.text_size", 1.0)
+    assert clipped(window) == []
+
+
+def test_the_theme_changes_at_once(make_window: Make, project_path: Path) -> None:
+    window = make_window(project_path)
+    for name in ("light", "dark"):
+        window.set_theme(name)
+        shown = window.tool_bar.grab().toImage().pixelColor(2, 2).name().upper()
+        assert shown == ROLES["window"].value(name)
+
+
+def test_a_banner_stays_until_its_condition_is_over(make_window: Make, qtbot: Any) -> None:
+    window = make_window()
+    workspace, banner = window.workspace, window.overlays.banner
+    pressed: list[bool] = []
+    remedy = Remedy("Save elsewhere", lambda: pressed.append(True))
+    workspace.post(Message("Disk full.", kind="banner", key="store", tone="danger", remedy=remedy))
+    assert not banner.isHidden()
+    assert banner.text.text() == "Disk full."
+    QTest.mouseClick(banner.action, Qt.MouseButton.LeftButton)
+    assert pressed == [True]
+    workspace.withdraw("store")
+    assert banner.isHidden()
+
+
+def test_a_toast_gives_way_to_the_next_and_its_button_acts_once(make_window: Make) -> None:
+    window = make_window()
+    toast = window.overlays.toast
+    done: list[str] = []
+    window.workspace.tell("Accepted one", ("Undo", lambda: done.append("one")))
+    window.workspace.tell("Accepted two", ("Undo", lambda: done.append("two")))
+    assert toast.text.text() == "Accepted two"
+    QTest.mouseClick(toast.action, Qt.MouseButton.LeftButton)
+    assert done == ["two"]
+    assert toast.isHidden()
+
+
+def test_only_one_button_of_the_window_is_primary(make_window: Make, project_path: Path) -> None:
+    window = make_window(project_path)
+    workspace = window.workspace
+    assert window.tool_bar.fine_tune.main.property("tone") == "primary"
+    workspace.set_pending(Pending("GrabCut", "sprout", "9 px", "", lambda: None, lambda: None))
+    assert window.tool_bar.fine_tune.main.property("tone") == ""
+    workspace.take_pending()
+    assert window.tool_bar.fine_tune.main.property("tone") == "primary"
+
+
+def test_the_status_bar_says_what_is_under_the_cursor_and_who_set_it(
+    make_window: Make, project_path: Path
+) -> None:
+    from app.workspace import Cursor
+
+    window = make_window(project_path)
+    workspace, status = window.workspace, window.status
+    mine = workspace.person_origin()
+    workspace.report_cursor(Cursor(0, 281, 112, (48.0, 46.0, 51.0), 11, mine))
+    assert status.place.text() == "x 112  y 281"
+    assert status.value.text() == "48  46  51"
+    assert status.named.text() == "Bicyclist"
+    assert status.origin.text() == "Painted by you"
+    workspace.report_cursor(Cursor(0, 0, 0, None, 0))
+    assert status.named.text() == "Not in a class"
+    workspace.report_cursor(None)
+    assert status.hint.text() == workspace.item.name
+
+
+def test_keys_of_the_window_do_not_fire_while_a_name_is_typed(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path)
+    workspace = window.workspace
+    before = workspace.requested
+    window.right.classes.rows.rename(9)
+    editor = window.right.classes.rows._editor
+    editor.selectAll()
+    QTest.keyClicks(editor, "Daddy 1")
+    assert workspace.requested == before
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert workspace.project.classes[9].name == "Daddy 1"
+
+
+def test_letters_and_digits_choose_tools_and_classes(make_window: Make, project_path: Path) -> None:
+    window = make_window(project_path)
+    window.activateWindow()
+    canvas, workspace = window.canvas, window.workspace
+    QTest.keyClick(canvas, Qt.Key.Key_E)
+    assert workspace.tool_id == "eraser"
+    QTest.keyClick(canvas, Qt.Key.Key_B)
+    assert workspace.tool_id == "brush"
+    QTest.keyClick(canvas, Qt.Key.Key_4)
+    assert workspace.active_class == 4
+    QTest.keyClick(canvas, Qt.Key.Key_1, Qt.KeyboardModifier.ShiftModifier)
+    assert workspace.active_class == 11
+
+
+def test_closing_the_project_shows_the_welcome_page_with_it_as_recent(
+    make_window: Make, project_path: Path, qtbot: Any
+) -> None:
+    window = make_window(project_path)
+    window.workspace.close_project()
+    page = window.pages.currentWidget()
+    assert page is window._welcome
+    qtbot.waitUntil(lambda: page._cards and page._cards[0].recent.total == 3, timeout=20_000)
+    assert page._cards[0].recent.classes == 11
+    QTest.mouseClick(page._cards[0], Qt.MouseButton.LeftButton)
+    assert window.workspace.project is not None
+
+
+def test_a_font_that_is_not_installed_does_no_harm(make_window: Make) -> None:
+    window = make_window()
+    window.workspace.settings.set("look.font", "No such font")
+    apply_theme(window.workspace)
+    assert window.isVisible()
