@@ -6,7 +6,9 @@ gets painted, at every zoom. Under 6 px it becomes a crosshair.
 
 from __future__ import annotations
 
+import logging
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -18,7 +20,9 @@ from segcore.base import Rect
 
 if TYPE_CHECKING:
     from app.canvas.canvas import Canvas
+    from app.canvas.picture import Picture
 
+log = logging.getLogger(__name__)
 _LEAST = 6.0
 
 
@@ -73,8 +77,6 @@ class CursorPainter:
             workspace.report_cursor(None)
             return
         y, x = pixel
-        picture = canvas.picture
-        values = None if picture is None else picture.values_at(workspace.z, y, x)
         class_id, origin = None, 0
         if shown is not None and shown.extent.contains(y, x):
             index = next(shown.tiles_in(Rect(y, x, 1, 1), workspace.z), None)
@@ -85,7 +87,31 @@ class CursorPainter:
                 origins = shown.tile_resident("origin", index)
                 class_id = None if classes is None else int(classes[at])
                 origin = 0 if origins is None else int(origins[at])
-        workspace.report_cursor(Cursor(workspace.z, y, x, values, class_id, origin))
+        known = Cursor(workspace.z, y, x, None, class_id, origin)
+        picture = canvas.picture
+        if picture is None:
+            workspace.report_cursor(known)
+        elif picture.reads_at_once(known.z):
+            values = picture.values_at(known.z, y, x)
+            workspace.report_cursor(replace(known, values=values))
+        else:
+            workspace.report_cursor(known)
+            self._read_beside(picture, known)
+
+    def _read_beside(self, picture: Picture, known: Cursor) -> None:
+        """Values that may have to be decoded come a little later, if the mouse is still there."""
+        workspace = self._canvas.workspace
+
+        def fill(values: tuple[float, ...]) -> None:
+            if workspace.cursor == known:
+                workspace.report_cursor(replace(known, values=values))
+
+        workspace.background.run_latest(
+            "cursor",
+            lambda: picture.values_at(known.z, known.y, known.x),
+            fill,
+            lambda error: log.info("a value could not be read: %s", type(error).__name__),
+        )
 
     # -- the mark -----------------------------------------------------------------------------
 

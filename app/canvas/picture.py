@@ -158,11 +158,13 @@ class Picture:
             np.uint8,
         )
 
-    def values_at(self, z: int, y: int, x: int) -> tuple[float, ...] | None:
-        """The values of one pixel in each channel; None if it would have to be decoded now."""
+    def reads_at_once(self, z: int) -> bool:
+        """True if `values_at` in this slice only looks into memory."""
         with self._lock:
-            if (z, 0) not in self._touched:
-                return None
+            return self._decodes_whole and (z, 0) in self._touched
+
+    def values_at(self, z: int, y: int, x: int) -> tuple[float, ...]:
+        """The values of one pixel in each channel, as the file has them."""
         return tuple(float(v) for v in self.source.read(z, Rect(y, x, 1, 1))[0, 0])
 
     # -- levels -------------------------------------------------------------------------------

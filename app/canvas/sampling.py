@@ -91,7 +91,7 @@ class LabelSampler:
         covered = Rect.from_bounds(
             int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
         )
-        left = _PARENTS_NOW
+        allowed = _PARENTS_NOW
         for index in labels.tiles_in(covered, z):
             z0, place = labels.tile_rect(index)
             top, bottom = np.searchsorted(rows, (place.y, place.bottom))
@@ -103,8 +103,8 @@ class LabelSampler:
             if level:
                 tile = self._known_parent(labels, index, z - z0, level)
                 if tile is None and resident_only:
-                    left -= 1
-                    if left < 0:
+                    allowed -= 1
+                    if allowed < 0:
                         return None
                 if tile is None:
                     tile = self._make_parent(labels, index, z - z0, level, resident_only)
@@ -126,7 +126,7 @@ class LabelSampler:
     def _known_parent(
         self, labels: Labels, index: TileIndex, z: int, level: int
     ) -> NDArray[Any] | None:
-        key = (id(labels.cache), labels.handle("class", index), z, level)
+        key = (labels.layer, labels.handle("class", index), z, level)
         with self._lock:
             found = self._parents.get(key)
             if found is not None:
@@ -141,7 +141,7 @@ class LabelSampler:
         Only the level that is asked for is kept: those between weigh many times more and are
         made again in less than a millisecond.
         """
-        key = (id(labels.cache), labels.handle("class", index), z, level)
+        key = (labels.layer, labels.handle("class", index), z, level)
         whole = (
             labels.tile_resident("class", index)
             if resident_only

@@ -223,6 +223,15 @@ def test_the_pixel_under_the_mouse_is_read_out(stage: MakeStage) -> None:
     assert s.workspace.cursor is None
 
 
+def test_values_of_a_volume_are_read_out_without_waiting_for_them(stage: MakeStage) -> None:
+    s = stage(shape=(5, 48, 64), dtype=np.int16)
+    s.move(20.5, 30.5)
+    assert (s.workspace.cursor.y, s.workspace.cursor.x) == (20, 30)
+    s.qtbot.waitUntil(lambda: s.workspace.cursor.values is not None)
+    expected = s.workspace.image.read(2)[20, 30, 0]
+    assert s.workspace.cursor.values == (float(expected),)
+
+
 def test_the_read_out_follows_a_stroke_without_a_move_of_the_mouse(stage: MakeStage) -> None:
     s = stage()
     s.view_at(8.0)
@@ -287,6 +296,22 @@ def _focus_out():  # type: ignore[no-untyped-def]
     from PySide6.QtGui import QFocusEvent
 
     return QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.TabFocusReason)
+
+
+def test_undo_from_a_menu_in_the_middle_of_a_gesture_drops_the_gesture_only(
+    stage: MakeStage,
+) -> None:
+    s = stage()
+    s.drag((20, 30), (22, 34))
+    s.settle()
+    s.qtbot.waitUntil(lambda: s.workspace.can_undo)
+    painted = s.painted()
+    s.workspace.set_tool("polygon")
+    s.drag((10, 10))
+    s.workspace.undo()
+    assert not s.canvas.gestures.is_running
+    s.project.scribe.flush()
+    assert s.painted() == painted != set()
 
 
 def test_another_tool_drops_a_gesture(stage: MakeStage) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 
 import app.canvas.composed as composed
 import app.canvas.frame as frame
+from app.canvas.grid import tiles_over
 from app.canvas.look import make_look
 from app.canvas.picture import Picture, area_halved
 from app.canvas.sampling import LabelSampler
@@ -83,11 +84,11 @@ def test_panning_composes_only_what_comes_into_sight(
 ) -> None:
     s = stage(shape=(900, 900), size=(400, 300))
     s.view_at(1.0, (450, 450))
-    seen = set(frame.tiles_over(s.canvas.view.visible))
+    seen = set(tiles_over(s.canvas.view.visible))
     counted = Counted(monkeypatch)
     s.canvas.set_view(s.canvas.view.panned(0, -200))
     s.settle()
-    now = set(frame.tiles_over(s.canvas.view.visible))
+    now = set(tiles_over(s.canvas.view.visible))
     assert counted.total == len(now - seen) > 0
 
 
@@ -116,7 +117,7 @@ def test_what_takes_longer_than_a_frame_leaves_the_gui_thread(
     s.view_at(1.0, (600, 600))
     s.settle()
     assert not counted.here
-    assert len(counted.beside) >= len(list(frame.tiles_over(s.canvas.view.visible)))
+    assert len(counted.beside) >= len(list(tiles_over(s.canvas.view.visible)))
 
 
 def test_the_frame_before_stays_under_tiles_that_are_still_made(

@@ -105,6 +105,17 @@ def test_labels_that_are_not_in_memory_are_not_waited_for() -> None:
     assert asked == [7]
 
 
+def test_far_zoomed_out_the_gui_thread_makes_few_parents_and_leaves_the_rest() -> None:
+    classes = np.random.default_rng(3).integers(0, 4, (1024, 1024)).astype(np.uint16)
+    labels = Labels.from_array(classes)
+    sampler = LabelSampler()
+    whole, steps = Rect(0, 0, 128, 128), (0.125, 0.125)
+    assert sampler.sample(labels, 0, whole, steps, resident_only=True) is None
+    assert sampler.sample(labels, 0, Rect(0, 0, 32, 32), steps, resident_only=True) is not None
+    made = sampler.sample(labels, 0, whole, steps)
+    assert np.array_equal(sampler.sample(labels, 0, whole, steps, resident_only=True), made)
+
+
 @given(
     st.integers(0, 90),
     st.integers(1, 30),
