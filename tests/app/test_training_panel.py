@@ -1,0 +1,238 @@
+"""A run as the window follows it, and the sheet that shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPointF
+
+from app.panels.curves import Curve, running_mean
+from app.panels.training import TrainingPanel
+from app.workspace import Workspace
+from app.workspace.preflight import look
+from app.workspace.runs import RunView, view_of
+from segcore.edits import SetState, Stroke
+
+
+def write(run: Path, *events: dict[str, Any], end: str = "\n") -> None:
+    with (run / "events.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write("\n".join(json.dumps(e) for e in events) + end)
+
+
+def scored(step: int, old: float | None, new: float) -> dict[str, Any]:
+    def row(value: float) -> dict[str, Any]:
+        classes = [{"id": 1, "name": "Sky", "iou": value, "dice": value}]
+        return {"classes": classes, "mean_iou": value, "items": 7}
+
+    return {
+        "kind": "scored",
+        "step": step,
+        "old": None if old is None else row(old),
+        "new": row(new),
+        "note": "",
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "fpn 2"
+    folder.mkdir()
+    about = {"name": "fpn 2", "base": {"name": "fpn 1"}, "recipe": {"steps": 200}}
+    (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    return folder
+
+
+def test_a_run_is_read_piece_by_piece_and_half_lines_wait(run: Path) -> None:
+    view = view_of(run)
+    assert (view.name, view.parent, view.steps, view.state) == ("fpn 2", "fpn 1", 200, "preparing")
+    assert not view.read_events()
+    write(run, {"kind": "started", "steps": 200, "time": 1.0})
+    write(run, {"kind": "step", "step": 1, "steps": 200, "loss": 0.8, "rate": 2.0}, end="")
+    assert view.read_events()
+    assert (view.state, view.step) == ("running", 0)
+    write(run, {"kind": "scored"} | scored(1, 0.5, 0.4), end="\n")
+    # The half line and the next were glued by the writer here, so both are lost, not the run.
+    view.read_events()
+    write(run, {"kind": "step", "step": 2, "steps": 200, "loss": 0.7, "seconds_left": 99})
+    view.read_events()
+    assert view.losses == [(2, 0.7)]
+    assert view.seconds_left == 99
+
+
+def test_a_run_ends_with_the_scores_of_both_models(run: Path) -> None:
+    view = view_of(run)
+    write(run, {"kind": "step", "step": 200, "steps": 200, "loss": 0.3}, scored(200, 0.5, 0.6))
+    write(run, {"kind": "done", "step": 200})
+    view.read_events()
+    assert (view.old_mean, view.new_mean, view.items) == (0.5, 0.6, 7)
+    assert view.old == {"Sky": 0.5}
+    assert not view.is_running
+    assert view.share == 1.0
+
+
+def test_a_step_without_a_loss_is_no_point_of_the_curve(run: Path) -> None:
+    view = view_of(run)
+    write(run, {"kind": "step", "step": 3, "note": "memory ran out: 2 parts a step"})
+    view.read_events()
+    assert view.losses == []
+
+
+@pytest.fixture
+def panel(open_workspace: Workspace, qtbot: Any) -> TrainingPanel:
+    made = TrainingPanel(open_workspace)
+    qtbot.addWidget(made)
+    made.resize(400, 900)
+    made.show()
+    return made
+
+
+def ended(old: float | None, new: float | None, state: str = "done") -> RunView:
+    view = RunView(Path("run"), "fpn 2", "fpn 1", state, 200, 200)
+    view.old_mean, view.new_mean = old, new
+    view.old, view.new = {"Sky": old}, {"Sky": new}
+    view.losses = [(s, 1 / s) for s in range(1, 200)]
+    return view
+
+
+def show(panel: TrainingPanel, view: RunView) -> None:
+    panel._workspace.runs.view = view
+    panel._workspace.run_changed.emit(view)
+
+
+def test_promote_waits_for_the_end_and_says_why(panel: TrainingPanel) -> None:
+    view = ended(0.5, 0.6, state="running")
+    show(panel, view)
+    assert not panel.promote.isEnabled()
+    assert "Promote opens at step 200" in panel._note.text()
+    assert panel.cancel.isVisible()
+
+
+def test_a_better_model_makes_promote_the_primary_button(panel: TrainingPanel) -> None:
+    show(panel, ended(0.5, 0.6))
+    assert panel.promote.isEnabled()
+    assert panel.promote.property("tone") == "primary"
+    assert not panel.cancel.isVisible()
+
+
+def test_a_worse_model_can_be_promoted_but_is_not_recommended(panel: TrainingPanel) -> None:
+    show(panel, ended(0.6, 0.5))
+    assert panel.promote.isEnabled()
+    assert panel.promote.property("tone") == ""
+    assert "not better" in panel._note.text()
+
+
+def test_what_was_not_measured_is_not_recommended(panel: TrainingPanel) -> None:
+    show(panel, ended(None, None))
+    assert panel.promote.property("tone") == ""
+    assert "Not measured" in panel._note.text()
+
+
+def test_a_promoted_model_can_be_taken_back(panel: TrainingPanel) -> None:
+    view = ended(0.5, 0.6)
+    view.promoted = True
+    show(panel, view)
+    assert panel.back.isVisible()
+    assert not panel.promote.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tone"),
+    [(0.5, 0.515, "success"), (0.5, 0.485, "danger"), (0.5, 0.505, "muted"), (None, 0.5, "muted")],
+)
+def test_a_change_is_coloured_only_where_it_is_worth_it(
+    panel: TrainingPanel, old: float | None, new: float, tone: str
+) -> None:
+    show(panel, ended(old, new))
+    assert panel._table._cells[1, 3].property("tone") == tone
+
+
+def test_changes_are_signed_with_a_true_minus(panel: TrainingPanel) -> None:
+    show(panel, ended(0.5, 0.4))
+    assert panel._table._cells[1, 3].text() == "−0.100"
+
+
+def test_preflight_says_what_is_learned_from(open_workspace: Workspace) -> None:
+    project = open_workspace.project
+    assert look(project).why_not
+    project.apply(project.items[0], SetState(state="accepted"))
+    brush = Stroke(0, ((9.5, 9.5),), 4, 11, origin=open_workspace.person_origin())
+    project.apply(project.items[1], brush)
+    found = look(project)
+    assert (found.accepted, found.corrected, found.held_out) == (1, 1, 0)
+    assert not found.why_not
+    assert found.looked_at == 2
+
+
+def test_start_is_off_until_there_is_something_to_learn(panel: TrainingPanel, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: panel._preflight is not None, timeout=20_000)
+    assert not panel.start.isEnabled()
+    assert "Correct or accept" in panel._note.text()
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+
+
+def test_fine_tune_freezes_the_data_and_starts_a_trainer(
+    open_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    from segcore.service import trainer
+
+    launched: list[Path] = []
+    monkeypatch.setattr(trainer, "launch", launched.append)
+    w = open_workspace
+    w.project.apply(w.project.items[0], SetState(state="accepted"))
+    w.fine_tune({"steps": 20})
+    assert w.runs.is_running
+    qtbot.waitUntil(lambda: bool(launched), timeout=30_000)
+    recipe = json.loads((launched[0] / "run.json").read_text(encoding="utf-8"))["recipe"]
+    assert recipe["steps"] == 20
+    items = json.loads((launched[0] / "data" / "items.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in items["items"]] == [w.project.items[0].name]
+    qtbot.waitUntil(lambda: w.runs.view is not None)
+    w.runs.forget()
+
+
+def test_fine_tune_with_nothing_to_learn_says_so(open_workspace: Workspace, qtbot: Any) -> None:
+    with qtbot.waitSignal(open_workspace.message_posted, timeout=20_000) as posted:
+        open_workspace.fine_tune()
+    assert "nothing to train on" in posted.args[0].text
+    assert not open_workspace.runs.is_running
+
+
+def test_the_running_mean_has_no_bias_at_the_start() -> None:
+    flat = [QPointF(i, 5.0) for i in range(20)]
+    assert [p.y() for p in running_mean(flat)] == pytest.approx([5.0] * 20)
+
+
+def test_an_axis_of_scores_does_not_go_below_nought(qtbot: Any) -> None:
+    curve = Curve("Mean IoU")
+    qtbot.addWidget(curve)
+    curve.show_points([(0, 0.004), (10, 0.01)], 10)
+    low, high, ticks = curve._scale()
+    assert low == 0
+    assert high >= 0.01
+    assert len(ticks) >= 2
+
+
+def test_a_curve_paints_with_no_one_and_many_points(qtbot: Any, make_image: Callable) -> None:
+    blank = make_image([])
+    one = make_image([(1, 0.5)])
+    many = make_image([(i, 1 / i) for i in range(1, 100)])
+    assert blank != one
+    assert one != many
+
+
+@pytest.fixture
+def make_image(qtbot: Any) -> Callable[[list[tuple[int, float]]], Any]:
+    def make(points: list[tuple[int, float]]) -> Any:
+        curve = Curve("Loss", smooth=True)
+        qtbot.addWidget(curve)
+        curve.resize(300, 120)
+        curve.show_points(points, 100)
+        return curve.grab().toImage()
+
+    return make
