@@ -129,7 +129,11 @@ class Contents:
             number: InstanceRow.from_json(number, json.loads(row))
             for number, row in rows("SELECT id, row FROM instance WHERE item = ?", (item_id,))
         }
-        counter = self.database.row("SELECT next_instance FROM item WHERE uuid = ?", (item_id,))
+        counter = self.database.row(
+            "SELECT next_instance, (SELECT coalesce(max(seq), 0) FROM event e"
+            " WHERE e.item = i.uuid) FROM item i WHERE uuid = ?",
+            (item_id,),
+        )
         assert counter is not None
         return Content(
             item_id,
@@ -139,6 +143,7 @@ class Contents:
             MappingProxyType(pointers),
             MappingProxyType(instances),
             counter[0],
+            counter[1],
         )
 
     def _read_labels(self, row: LayerRow, shape: Shape) -> Labels:

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from segcore.base import ReadOnly
 from segcore.labels import Handle, TileCache
@@ -41,7 +40,6 @@ class Durable:
     cache : has the arrays of tiles that are not stored yet.
     announce : told of commits and troubles, on this thread.
     epoch : this writer's row; a commit after somebody took the project over is refused.
-    extras : gives further statements to run with a commit (derived values that can wait).
     """
 
     def __init__(
@@ -50,13 +48,11 @@ class Durable:
         cache: TileCache,
         announce: Callable[[Announcement], None],
         epoch: str,
-        extras: Callable[[], Sequence[tuple[str, Sequence[Any]]]],
     ) -> None:
         self.database = database
         self._cache = cache
         self._announce = announce
         self._epoch = epoch
-        self._extras = extras
         self._changed = threading.Condition()
         self._committing = threading.RLock()
         self._queue: deque[Entry] = deque()
@@ -187,8 +183,6 @@ class Durable:
             )
             for entry in batch:
                 events.write(connection, entry)
-            for sql, parameters in self._extras():
-                connection.execute(sql, parameters)
 
     def _require_epoch(self, connection: sqlite3.Connection) -> None:
         found = connection.execute("SELECT epoch FROM writer").fetchone()

@@ -60,6 +60,9 @@ class Keeper:
         while not self._closing.wait(IDLE_SECONDS):
             now = time.monotonic()
             try:
+                if now - last_beat > writer.HEARTBEAT_SECONDS:
+                    last_beat = now
+                    writer.beat(self._database, self._epoch)
                 if self._durable.commits != seen:
                     seen, last_change = self._durable.commits, now
                     if self._wal_bytes() > _FORCED_BYTES:
@@ -67,12 +70,9 @@ class Keeper:
                     continue
                 if self._durable.trouble is not None or self._durable.waiting:
                     continue
+                self._save_derived()
                 if self._wal_bytes() > _CHECKPOINT_BYTES:
-                    self._save_derived()
                     self.checkpoint()
-                if now - last_beat > writer.HEARTBEAT_SECONDS:
-                    last_beat = now
-                    writer.beat(self._database, self._epoch)
                 if now - last_change > DIGEST_AFTER_SECONDS:
                     sources.digest_one(self._database, self._closing.is_set)
                 if backup.is_due(seen - kept, now - last_change, now - last_backup):

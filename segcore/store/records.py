@@ -189,6 +189,7 @@ class Content:
     pointers : slot -> uuid of the layer that the item shows there.
     instances : rows of the label's objects, by id.
     next_instance : the first id that no object has had.
+    seq : number of the item's last event, 0 if there was none.
     """
 
     item: str
@@ -198,6 +199,7 @@ class Content:
     pointers: Mapping[str, str]
     instances: Mapping[int, InstanceRow]
     next_instance: int
+    seq: int
 
     @property
     def labels(self) -> Labels:

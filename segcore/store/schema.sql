@@ -137,11 +137,12 @@ CREATE TABLE event_tile (
     PRIMARY KEY (event, layer, plane, z, y, x)
 ) WITHOUT ROWID;
 
--- The confusion matrix of an item, derived: right only for these two lists of tiles and classes.
+-- The confusion matrix of an item, derived: right only for these classes and if `seq` is the item's
+-- last event.
 CREATE TABLE confusion (
     item     TEXT PRIMARY KEY REFERENCES item (uuid),
     classes  TEXT NOT NULL,
-    key      TEXT NOT NULL,                      -- digest of the tiles of label and truth
+    seq      INTEGER NOT NULL,
     matrix   BLOB NOT NULL,                      -- int64, little-endian, (n, n + 1)
     mean_iou REAL
 ) WITHOUT ROWID;

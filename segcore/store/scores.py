@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 from collections.abc import Sequence
@@ -22,12 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A matrix and the snapshots and classes that it is right for."""
+    """A matrix, and what it is right for."""
 
     matrix: NDArray[np.int64]
     labels: Labels
     truth: Labels
     classes: tuple[int, ...]
+    seq: int
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the store knows of the items that nobody has touched since the project was opened."""
+
+    classes: tuple[int, ...]
+    means: dict[str, float]
+    with_truth: frozenset[str]
 
 
 class Scores:
@@ -43,6 +52,8 @@ class Scores:
         self._locks: dict[str, threading.Lock] = {}
         self._kept: dict[str, _Kept] = {}
         self._dirty: dict[str, _Kept] = {}
+        self._touched: set[str] = set()
+        self._stored: _Stored | None = None
         self.tiles_counted = 0
         """How many tiles were ever compared: what a stroke costs."""
 
@@ -53,8 +64,19 @@ class Scores:
 
     def mean_iou(self, item_id: str) -> float | None:
         """Mean IoU over the classes that occur, NaN where none does, None without truth."""
+        if item_id not in self._touched and item_id not in self._kept:
+            # A queue of thousands asks for all: one query, and no layer is read.
+            stored = self._read_all()
+            if item_id not in stored.with_truth:
+                return None
+            if item_id in stored.means:
+                return stored.means[item_id]
         kept = self._current(item_id)
         return None if kept is None else metrics.mean(metrics.iou(kept.matrix))[0]
+
+    def touch(self, item_id: str) -> None:
+        """A step has changed the item: what is stored of it is no longer right."""
+        self._touched.add(item_id)
 
     def take_dirty(self) -> list[tuple[str, Sequence[Any]]]:
         """SQL that writes the matrices that have changed since the last call."""
@@ -65,14 +87,35 @@ class Scores:
     def forget(self, item_ids: set[str]) -> None:
         """Another process has changed these items."""
         with self._lock:
+            self._touched |= item_ids
             for item_id in item_ids:
                 self._kept.pop(item_id, None)
+
+    def _classes(self) -> tuple[int, ...]:
+        return tuple(int(c.id) for c in self._project.classes.scored)
+
+    def _read_all(self) -> _Stored:
+        classes = self._classes()
+        stored = self._stored
+        if stored is None or stored.classes != classes:
+            rows = self._project.database.rows(
+                "SELECT item, mean_iou FROM confusion c WHERE classes = ? AND seq ="
+                " (SELECT max(seq) FROM event e WHERE e.item = c.item)",
+                (dumps(classes),),
+            )
+            truths = self._project.database.rows("SELECT item FROM pointer WHERE slot = 'truth'")
+            stored = self._stored = _Stored(
+                classes,
+                {item: math.nan if mean is None else mean for item, mean in rows},
+                frozenset(row[0] for row in truths),
+            )
+        return stored
 
     def _current(self, item_id: str) -> _Kept | None:
         content = self._project.contents.get(item_id)
         if content.truth is None:
             return None
-        classes = tuple(int(c.id) for c in self._project.classes.scored)
+        classes = self._classes()
         with self._lock:
             lock = self._locks.setdefault(item_id, threading.Lock())
         with lock:
@@ -90,34 +133,31 @@ class Scores:
         truth = content.truth
         assert truth is not None
         row = self._project.database.row(
-            "SELECT classes, key, matrix FROM confusion WHERE item = ?", (content.item,)
+            "SELECT classes, seq, matrix FROM confusion WHERE item = ?", (content.item,)
         )
-        if row is None or row[0] != dumps(classes) or row[1] != _key(content.labels, truth):
+        if row is None or row[0] != dumps(classes) or row[1] != content.seq:
             return None
         n = len(classes)
         matrix = np.frombuffer(row[2], "<i8").reshape(n, n + 1).astype(np.int64)
-        return _Kept(matrix, content.labels, truth, classes)
+        return _Kept(matrix, content.labels, truth, classes, content.seq)
 
     def _follow(self, kept: _Kept | None, content: Content, classes: tuple[int, ...]) -> _Kept:
-        labels, truth = content.labels, content.truth
+        labels, truth, seq = content.labels, content.truth, content.seq
         assert truth is not None
+        if kept is not None and kept.seq == seq and kept.labels is labels:
+            return kept
         n = len(classes)
-        if kept is None:
+        if kept is None or kept.labels.tile != labels.tile:
             matrix = np.zeros((n, n + 1), np.int64)
             for index in labels.all_tiles():
                 matrix += self._count(truth, labels, index, classes)
-            return _Kept(matrix, labels, truth, classes)
-        if kept.labels is labels:
-            return kept
-        matrix = kept.matrix.copy()
-        if kept.labels.tile == labels.tile:
-            changed = [index for plane, index in _changed(kept.labels, labels) if plane == "class"]
-            for index in changed:
-                matrix += self._count(truth, labels, index, classes)
-                matrix -= self._count(truth, kept.labels, index, classes)
         else:
-            return self._follow(None, content, classes)
-        return _Kept(matrix, labels, truth, classes)
+            matrix = kept.matrix.copy()
+            for plane, index in kept.labels.changed_tiles(labels):
+                if plane == "class":
+                    matrix += self._count(truth, labels, index, classes)
+                    matrix -= self._count(truth, kept.labels, index, classes)
+        return _Kept(matrix, labels, truth, classes, seq)
 
     def _count(
         self, truth: Labels, labels: Labels, index: TileIndex, classes: tuple[int, ...]
@@ -134,20 +174,6 @@ class Scores:
         return metrics.confusion_matrix(true, given, classes)
 
 
-def _changed(one: Labels, other: Labels) -> set[tuple[str, TileIndex]]:
-    return one.changed_tiles(other)
-
-
-def _key(labels: Labels, truth: Labels) -> str:
-    """Digest of which tiles both layers have: equal handles are equal pixels."""
-    digest = hashlib.sha256()
-    for layer in (labels, truth):
-        digest.update(layer.layer.encode())
-        for index, handle in sorted(layer.tiles("class").items()):
-            digest.update(np.array([*index, handle], "<i8").tobytes())
-    return digest.hexdigest()
-
-
 def _statement(item_id: str, kept: _Kept) -> tuple[str, Sequence[Any]]:
     mean = metrics.mean(metrics.iou(kept.matrix))[0]
     return (
@@ -155,7 +181,7 @@ def _statement(item_id: str, kept: _Kept) -> tuple[str, Sequence[Any]]:
         (
             item_id,
             dumps(kept.classes),
-            _key(kept.labels, kept.truth),
+            kept.seq,
             kept.matrix.astype("<i8").tobytes(),
             None if math.isnan(mean) else mean,
         ),

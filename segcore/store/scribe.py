@@ -48,7 +48,6 @@ class Scribe:
                 project.contents.cache,
                 self.announce,
                 epoch,
-                project.scores.take_dirty,
             )
             self.steps = Steps(project, self.announce, self.durable)
             self.durable.start(self.steps.committed)
@@ -59,7 +58,10 @@ class Scribe:
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Have `callback` called with every `Applied`, `Committed`, `StoreTrouble` and
-        `StoreRecovered`, on the scribe's threads; gives a function that ends it."""
+        `StoreRecovered`; gives a function that ends it.
+
+        It comes on the scribe's threads and must not wait for the store.
+        """
         self._listeners = (*self._listeners, callback)
 
         def stop() -> None:

@@ -160,7 +160,9 @@ class Steps:
         for entry in entries:
             self._contents.hold(entry.item)
         if after is not None:
+            after = replace(after, seq=entries[-1].seq)
             self._contents.put(after)
+            self._project.scores.touch(after.item)
         for change in patch.fields:
             if change.table == "item":
                 self._project.items.set_field(change.key, change.field, change.after)

@@ -76,3 +76,33 @@ def test_a_kept_matrix_is_read_back_without_counting(project: Project) -> None:
         assert again.scores.tiles_counted == 0
         again.apply(again.items[0], block(0, 0, 10, 10, 3))
         assert np.array_equal(again.items[0].confusion, expected(again, again.items[0]))
+
+
+def test_the_scores_of_all_items_are_read_without_reading_their_layers(project: Project) -> None:
+    for n, item in enumerate(project.items):
+        if n != 1:
+            project.import_layer(item, "truth", random_classes(item, n)[0])
+            project.import_layer(item, "label", random_classes(item, n + 5)[0])
+    scores = [item.mean_iou for item in project.items]
+    assert scores[1] is None
+    project.close()
+    with Project.open(project.path) as again:
+        assert [item.mean_iou for item in again.items] == scores
+        assert again.contents._contents == {}
+        again.apply(again.items[0], block(0, 0, 300, 520, 0))
+        assert again.items[0].mean_iou == 0.0
+        assert again.items[2].mean_iou == scores[2]
+
+
+def test_a_matrix_that_was_not_written_before_a_crash_is_counted_again(project: Project) -> None:
+    item = project.items[0]
+    project.import_layer(item, "truth", random_classes(item, 3)[0])
+    assert item.confusion is not None
+    project.scribe.flush()
+    project._save_derived()
+    project.apply(item, block(0, 0, 100, 520, 2))
+    project.scribe.flush()
+    # As a second process finds it: the stroke is durable, the matrix that follows it is not.
+    with Project.open(project.path, write=False) as reader:
+        assert np.array_equal(reader.items[0].confusion, expected(reader, reader.items[0]))
+        assert reader.items[0].mean_iou == item.mean_iou
