@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +87,7 @@ class Jobs(QObject):
         self._planes: dict[int, _Canvas] = {}
         self._models: dict[int, ModelRow] = {}
         self._solving: dict[int, tuple[int, Rect, float]] = {}
+        self._courtesy: Any = None
         self._spoke.connect(self._hear)
 
     # -- reading ------------------------------------------------------------------------------
@@ -218,7 +221,9 @@ class Jobs(QObject):
         for client in (self._core, self._refiner):
             if client is not None:
                 client.close()
-        self._core = self._refiner = None
+        if self._courtesy is not None:
+            self._courtesy.close()
+        self._core = self._refiner = self._courtesy = None
 
     # -- clients ------------------------------------------------------------------------------
 
@@ -226,7 +231,7 @@ class Jobs(QObject):
         if self._core is None:
             from segcore.service.client import Client
 
-            self._core = Client("core", self._spoke.emit)
+            self._core = Client("core", partial(self._listen, "core"))
             self._core.start()
             self._say_core("Core starting")
         return self._core
@@ -235,9 +240,31 @@ class Jobs(QObject):
         if self._refiner is None:
             from segcore.service.client import Client
 
-            self._refiner = Client("refiner", self._spoke.emit)
+            self._refiner = Client("refiner", partial(self._listen, "refiner"))
             self._refiner.start()
         return self._refiner
+
+    def _listen(self, who: str, event: Any) -> None:
+        """Called on a client's thread: trainings give way to what a person waits for."""
+        if self._courtesy is None:
+            from segcore.service.trainer import Courtesy
+
+            self._courtesy = Courtesy(self._trained_now)
+        self._courtesy.hear(event, who)
+        self._spoke.emit(event)
+
+    def _trained_now(self) -> list[Path]:
+        from segcore.service.trainer import find_running
+
+        project = self._workspace.project
+        return [] if project is None else find_running(Path(project.path))
+
+    def make_room(self) -> None:
+        """A training begins: on a graphics card it needs the memory that the core's models hold."""
+        if self._core is not None:
+            from segcore.service.protocol import Unload
+
+            self._core.submit(Unload())
 
     def restart_core(self) -> None:
         """A person asked for it after the core stopped several times."""

@@ -160,10 +160,12 @@ class Runs(QObject):
             return
 
         def look() -> RunView | None:
+            from segcore.service import trainer
             from segcore.train import runs
 
             for run in runs.find_runs(project.runs_dir):
                 if runs.state(run) == "running":
+                    trainer.make_room(run)
                     view = view_of(run)
                     view.read_events()
                     return view
@@ -266,6 +268,7 @@ class Runs(QObject):
 
     def _started(self, run: Path) -> None:
         self.starting = False
+        self._workspace.jobs.make_room()
         view = view_of(run)
         view.started = time.time()
         self.follow(view)
