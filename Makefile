@@ -50,6 +50,7 @@ shots: $(READY)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/shots.py
 
 wheel: $(READY)
+	@rm -rf build
 	@$(BIN)/python -m build --wheel --outdir dist .
 	@$(BIN)/python packaging/smoke.py dist
 

@@ -94,7 +94,24 @@ def _prepared(
     from segcore.projects.opening import writing
 
     with writing(target) as project, console.progress() as stage:
-        return prepare_run(project, NewRun(settings, items, start, name), stage)
+        run_dir = prepare_run(project, NewRun(settings, items, start, name), stage)
+    _say_what_it_learns_from(run_dir)
+    return run_dir
+
+
+def _say_what_it_learns_from(run_dir: Path) -> None:
+    from segcore.train.preflight import look
+
+    found = look(run_dir)
+    line = f"Learns from {console.plural(found.train, 'picture')}"
+    if found.replay:
+        line += f" and {found.replay:,} learned before"
+    line += f"; {found.held_out:,} held out"
+    line += "" if found.steps is None else f"; {console.plural(found.steps, 'step')}"
+    console.note(line + ".")
+    if found.scarce:
+        rows = [f"{row.name} ({row.pixels:,} pixels in {row.items:,})" for row in found.scarce]
+        console.note(f"Too little to learn of: {', '.join(rows)}.")
 
 
 COMMAND = Command(
