@@ -28,6 +28,7 @@ class ActionSet(QObject):
         self._host = host
         self.rows: dict[str, Action] = {row.id: row for row in rows}
         self.qt: dict[str, QAction] = {}
+        self._shown: dict[str, tuple[str, bool]] = {}
         own = host.workspace.settings.get("memory.keys")
         for row in self.rows.values():
             made = QAction(icon(row.icon), row.title, host.widget)
@@ -81,13 +82,15 @@ class ActionSet(QObject):
         for row in self.rows.values():
             made = self.qt[row.id]
             holds = row.when.holds(workspace)
-            made.setEnabled(holds)
+            title = row.title_for(workspace)
             if row.checked is not None:
                 made.setChecked(row.checked(workspace))
-            title = row.title_for(workspace)
-            if made.text() != title:
+            # Asked after every stroke: what has not changed is not written again.
+            if self._shown.get(row.id) != (title, holds):
+                self._shown[row.id] = (title, holds)
+                made.setEnabled(holds)
                 made.setText(title)
-            made.setToolTip(self.tooltip(row.id, title, holds))
+                made.setToolTip(self.tooltip(row.id, title, holds))
 
     def tooltip(self, action_id: str, title: str = "", holds: bool = True) -> str:
         """Name, shortcut and one sentence; and why not, where it cannot run."""
@@ -113,6 +116,8 @@ class ActionSet(QObject):
             own[action_id] = keys
         settings.set("memory.keys", own)
         self.qt[action_id].setShortcuts([QKeySequence(key) for key in keys])
+        self._shown.pop(action_id, None)
+        self.refresh()
 
     def owner_of(self, keys: str) -> str | None:
         """The action that has this shortcut, or None."""
