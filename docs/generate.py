@@ -28,15 +28,19 @@ def commands() -> str:
         NOTICE.format(source="segcore/cli/commands"),
         "# The command line",
         "",
-        "`maskwright [PROJECT.maskwright]` opens the window, with the project that is named. "
-        "`maskwright --startup-report` opens the demo, prints the start-up times as JSON and "
-        "closes. Everything else is a command:",
+        (
+            "`maskwright [PROJECT.maskwright]` opens the window, with the project that is named. "
+            "`maskwright --startup-report` opens the demo, prints the start-up times as JSON and "
+            "closes. Everything else is a command:"
+        ),
         "",
         *[f"- [`{c.name}`](#{c.name}): {c.help.splitlines()[0]}" for c in COMMANDS],
         "",
-        "Results go to stdout and everything else to stderr; `--json` prints nothing but JSON. "
-        "Exit codes: 0 done, 1 failed, 2 wrong use. An error is two lines: what is wrong, and "
-        "what to do. `MASKWRIGHT_DEBUG=1` shows the traceback of a bug.",
+        (
+            "Results go to stdout and everything else to stderr; `--json` prints nothing but JSON. "
+            "Exit codes: 0 done, 1 failed, 2 wrong use. An error is two lines: what is wrong, and "
+            "what to do. `MASKWRIGHT_DEBUG=1` shows the traceback of a bug."
+        ),
         "",
         "For research use, not a medical device.",
     ]
@@ -91,9 +95,11 @@ def tools() -> str:
         NOTICE.format(source="app/tools"),
         "# Tools",
         "",
-        "Choose a tool by its letter or in the strip on the left; its options stand above the "
-        "picture. Esc drops a gesture, and what it would have done never happened. Every tool "
-        "leaves locked classes as they are.",
+        (
+            "Choose a tool by its letter or in the strip on the left; its options stand above the "
+            "picture. Esc drops a gesture, and what it would have done never happened. Every tool "
+            "leaves locked classes as they are."
+        ),
     ]
     for tool in TOOLS:
         key = f" ({tool.key})" if tool.key else ""
