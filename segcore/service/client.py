@@ -9,6 +9,7 @@ with it and never a queue.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import queue
@@ -40,41 +41,18 @@ from segcore.service.protocol import (
     Submit,
     TilePredicted,
 )
+from segcore.service.rules import RULES
 
 log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET_S = 10.0
-# Told to stop, a refiner looks up between two iterations and a core between two tiles. One that
-# does not is killed: a refiner soon, a core only if its device hangs.
-_GRACE_S = 0.25
-_LONG_GRACE_S = 60.0
 _START_LIMIT_S = 120.0
 _FAILED_STARTS = 3
+# One count for all clients: who hears the events of two must not take one's job for the other's.
+_NUMBERS = itertools.count(1)
 
 
 _ANSWERS = TilePredicted | PredictionDone | ModelDescribed | RegionSolved
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """How a kind of process is treated.
-
-    processes : how many are kept started; all but one of them are spare.
-    killable : a job that outlives its budget is ended with its process. A core is only told to
-        stop: its models are expensive.
-    grace_s : what a job that was told to stop gets before it is ended with its process.
-    """
-
-    module: str
-    processes: int
-    killable: bool
-    grace_s: float
-
-
-_RULES: dict[Kind, _Rules] = {
-    "core": _Rules("segcore.service.core", 1, killable=False, grace_s=_LONG_GRACE_S),
-    "refiner": _Rules("segcore.service.refiner", 2, killable=True, grace_s=_GRACE_S),
-}
 
 
 @dataclass(eq=False)
@@ -111,7 +89,7 @@ class Client:
     ) -> None:
         self.kind = kind
         self._on_event = on_event
-        self._rules = _RULES[kind]
+        self._rules = RULES[kind]
         self._module = module or self._rules.module
         self._budget_s = budget_s if self._rules.killable else None
         self._changed = threading.Condition(threading.Lock())
@@ -122,7 +100,6 @@ class Client:
         self._authkey = os.urandom(32)
         self._door: Door | None = None
         self._threads: list[threading.Thread] = []
-        self._next_number = 1
         self._next_token = 1
         self._losses = 0
         self._failed_starts = 0
@@ -146,11 +123,10 @@ class Client:
 
         Returns
         -------
-        The job's number; its events carry it.
+        The job's number, which no other job of any client has; its events carry it.
         """
         with self._changed:
-            number = self._next_number
-            self._next_number += 1
+            number = next(_NUMBERS)
             if self._closed:
                 return number
             for older in [r for r in self._records.values() if r.job.key == job.key]:
@@ -212,7 +188,7 @@ class Client:
             if thread is not threading.current_thread():
                 thread.join(5.0)
         for process in processes:
-            process.wait(5.0)
+            process.join(5.0)
 
     def __enter__(self) -> Client:
         return self

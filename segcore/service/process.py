@@ -61,6 +61,7 @@ class Process:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._fault = ""
         self._popen: subprocess.Popen[bytes] | None = None
+        self._waiter: threading.Thread | None = None
 
     def start(self, address: Any, authkey: bytes) -> None:
         """Start it; it will connect to `address`.
@@ -84,9 +85,10 @@ class Process:
         with contextlib.suppress(OSError):  # it ended already; the waiting thread says why
             popen.stdin.write(line.encode() + b"\n")
             popen.stdin.close()
-        threading.Thread(
+        self._waiter = threading.Thread(
             target=self._wait, args=(popen,), name=f"{self.kind} {self.token} wait", daemon=True
-        ).start()
+        )
+        self._waiter.start()
         if self.ending:
             popen.kill()
 
@@ -121,6 +123,11 @@ class Process:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended and everybody has been told."""
+        if self._waiter is not None:
+            self._waiter.join(timeout)
 
     def why(self) -> str:
         """A sentence about its end."""

@@ -210,20 +210,20 @@ class Courtesy:
     def __init__(self, find: Callable[[], Iterable[Path]]) -> None:
         self._find = find
         self._lock = threading.Lock()
-        self._busy: set[tuple[str, int]] = set()
+        self._busy: set[int] = set()
         self._paused: tuple[Path, ...] = ()
         self._timer: threading.Timer | None = None
 
-    def hear(self, event: Event, who: str = "") -> None:
-        """Note an event; `who` tells the clients apart, whose jobs are numbered each for itself."""
+    def hear(self, event: Event) -> None:
+        """Note an event of any client; no two jobs have one number."""
         if not isinstance(event, JobChanged):
             return
         with self._lock:
             before = bool(self._busy)
             if event.state in FINAL_STATES:
-                self._busy.discard((who, event.number))
+                self._busy.discard(event.number)
             else:
-                self._busy.add((who, event.number))
+                self._busy.add(event.number)
             if self._busy and not before:
                 self._paused = tuple(self._find())
                 self._renew()

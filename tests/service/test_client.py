@@ -26,6 +26,7 @@ from segcore.service.protocol import (
     ProcessReady,
     RegionSolved,
 )
+from segcore.service.rules import RULES
 from tests.service.hearing import Heard, long_job, square_job
 
 ODD = "tests.service.odd_worker"
@@ -188,6 +189,13 @@ def test_a_refiner_that_hears_no_cancel_is_killed_and_replaced(odd: Client, hear
     heard.wait_of(ProcessReady, 3)
 
 
+def test_jobs_of_two_clients_never_share_a_number(odd: Client, heard: Heard) -> None:
+    with Client("core", heard, module=ODD) as other:
+        numbers = [client.submit(odd_job("fine")) for client in (odd, other, odd, other)]
+        assert len(set(numbers)) == 4
+        heard.wait_end(numbers[-1])
+
+
 def test_an_answer_with_the_number_of_no_job_is_dropped(odd: Client, heard: Heard) -> None:
     number = odd.submit(odd_job("stray"))
     assert heard.wait_end(number).state == "done"
@@ -234,10 +242,7 @@ def test_a_core_over_its_budget_is_told_to_stop_and_not_killed(heard: Heard) -> 
 def test_a_core_whose_device_hangs_is_ended_in_the_end(
     heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segcore.service import client as module
-
-    rules = dataclasses.replace(module._RULES["core"], grace_s=0.1)
-    monkeypatch.setitem(module._RULES, "core", rules)
+    monkeypatch.setitem(RULES, "core", dataclasses.replace(RULES["core"], grace_s=0.1))
     with Client("core", heard, module=ODD) as client:
         number = client.submit(odd_job("deaf"))
         heard.wait_state(number, "running")

@@ -169,13 +169,13 @@ def job(number: int, state: JobState) -> JobChanged:
 def test_trainings_wait_exactly_while_interactive_jobs_run(run_dir: Path) -> None:
     courtesy = trainer.Courtesy(lambda: [run_dir])
     assert not runs.is_paused(run_dir)
-    courtesy.hear(job(1, "queued"), "refiner")
+    courtesy.hear(job(1, "queued"))
     assert runs.is_paused(run_dir)
-    courtesy.hear(job(1, "running"), "refiner")
-    courtesy.hear(job(1, "queued"), "core")  # another client's job of the same number
-    courtesy.hear(job(1, "done"), "refiner")
+    courtesy.hear(job(1, "running"))
+    courtesy.hear(job(2, "queued"))
+    courtesy.hear(job(1, "done"))
     assert runs.is_paused(run_dir)
-    courtesy.hear(job(1, "lost"), "core")
+    courtesy.hear(job(2, "lost"))
     assert not runs.is_paused(run_dir)
 
 
