@@ -6,6 +6,7 @@ It shows what the workspace says is open and chosen, and asks the workspace for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,9 +37,8 @@ from app.canvas.slices import SliceSlider
 from app.canvas.stream import Stream
 from app.canvas.view import View
 from app.theme import theme
-from app.tools import BY_ID
-from app.tools.tool import Tool
 from app.workspace import Workspace
+from app.workspace.gesture import ToolKind
 from segcore.base import MaskwrightError, Rect
 from segcore.labels import Labels
 
@@ -52,14 +52,21 @@ class Canvas(QWidget):
     Parameters
     ----------
     workspace : what is open and chosen.
+    tools : what can be done to the mask, in the order of the tool strip.
     """
 
     settled = Signal()
     """All that is visible is on screen in its newest state."""
 
-    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        tools: Sequence[type[ToolKind]],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.workspace = workspace
+        self.tools = {tool.id: tool for tool in tools}
         self.frame = Frame(self)
         self.gestures = Gestures(workspace, self.frame, self)
         self.cursor_painter = CursorPainter(self)
@@ -87,7 +94,7 @@ class Canvas(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 120)
         self._connect()
-        for tool in BY_ID.values():
+        for tool in tools:
             workspace.declare_tool(tool.id, tool.defaults())
         self._describe()
 
@@ -119,9 +126,9 @@ class Canvas(QWidget):
         return QSize(1046, 612)
 
     @property
-    def tool(self) -> type[Tool] | None:
+    def tool(self) -> type[ToolKind] | None:
         """The chosen tool."""
-        return BY_ID.get(self.workspace.tool_id)
+        return self.tools.get(self.workspace.tool_id)
 
     @property
     def ratio(self) -> float:

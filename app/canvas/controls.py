@@ -13,8 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 
-from app.tools import BY_ID
-from app.tools.tool import Context, Key, Pointer, Tool
+from app.workspace.gesture import Context, Key, Pointer, ToolKind
 
 if TYPE_CHECKING:
     from app.canvas.canvas import Canvas
@@ -79,7 +78,7 @@ class Controls:
             if self._is_deep():
                 self._window_from = (event.position(), *self._workspace.window)
                 return
-            erasing = BY_ID.get("eraser")
+            erasing = canvas.tools.get("eraser")
             if tool.id != "brush" or erasing is None:
                 return
             tool = erasing
@@ -87,7 +86,7 @@ class Controls:
             return
         alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
         if button == _LEFT and alt and not tool.takes_right and tool.id != "pick":
-            tool = BY_ID["pick"]
+            tool = canvas.tools["pick"]
         self._button = "left" if button == _LEFT else "right"
         self._begin(tool)
         canvas.gestures.send(self._pointer("press", event))
@@ -144,7 +143,7 @@ class Controls:
     def _is_pressed(self, button: Qt.MouseButton) -> bool:
         return self._button == {_LEFT: "left", _RIGHT: "right"}.get(button, "none")
 
-    def _begin(self, tool: type[Tool]) -> None:
+    def _begin(self, tool: type[ToolKind]) -> None:
         canvas, workspace = self._canvas, self._workspace
         running = canvas.gestures.tool
         if running is tool or workspace.labels is None:
@@ -175,7 +174,7 @@ class Controls:
             ),
         )
 
-    def _refined(self, tool: type[Tool]) -> int:
+    def _refined(self, tool: type[ToolKind]) -> int:
         project = self._workspace.project
         if project is None or not tool.takes_keys or self._workspace.read_only:
             return 0

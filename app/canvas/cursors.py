@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from app.tools.tool import Cursor as Shape
 from app.workspace import Cursor
+from app.workspace.gesture import Mark as Shape
 from segcore.base import Rect
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Signal
 
 from app.canvas.frame import Frame
 from app.canvas.live import LiveStroke
-from app.tools.tool import (
+from app.workspace import Pending, SolvedRegion, Workspace
+from app.workspace.gesture import (
     Context,
     Event,
     Gesture,
@@ -21,9 +22,8 @@ from app.tools.tool import (
     SeedsPreview,
     Solved,
     StrokePreview,
-    Tool,
+    ToolKind,
 )
-from app.workspace import Pending, SolvedRegion, Workspace
 
 
 class Gestures(QObject):
@@ -39,7 +39,7 @@ class Gestures(QObject):
         self._workspace = workspace
         self._frame = frame
         self._gesture: Gesture | None = None
-        self._tool: type[Tool] | None = None
+        self._tool: type[ToolKind] | None = None
         self._context: Context | None = None
         self._stroke: LiveStroke | None = None
         self._submitted: dict[LiveStroke, str | None] = {}
@@ -53,13 +53,13 @@ class Gestures(QObject):
         return self._gesture is not None
 
     @property
-    def tool(self) -> type[Tool] | None:
+    def tool(self) -> type[ToolKind] | None:
         """The tool whose gesture runs."""
         return self._tool
 
     # -- running ------------------------------------------------------------------------------
 
-    def begin(self, tool: type[Tool], context: Context) -> None:
+    def begin(self, tool: type[ToolKind], context: Context) -> None:
         """Start a gesture; one that runs is dropped."""
         self.drop()
         self._tool, self._context = tool, context

@@ -13,7 +13,7 @@ from app.canvas.look import Look
 from app.canvas.sampling import centres
 from app.canvas.view import View
 from app.theme import Theme
-from app.tools.tool import OutlinePreview, Point, Preview, SeedsPreview
+from app.workspace.gesture import OutlinePreview, Point, Preview, SeedsPreview
 from segcore.base import Rect
 
 # How much of the light is taken from what a solver does not look at.

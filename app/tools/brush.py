@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from app.tools.tool import (
-    KEEP_MINE,
-    ONLY_OVER,
-    SHAPE,
-    SIZE,
-    Context,
-    Cursor,
-    Gesture,
-    Option,
-    Point,
-    Pointer,
-    StrokePreview,
-    Tool,
-)
+from app.tools.tool import KEEP_MINE, ONLY_OVER, SHAPE, SIZE, Option, Tool
+from app.workspace.gesture import Context, Gesture, Mark, Point, Pointer, StrokePreview
 from segcore.edits import Edit, Stroke
 
 
@@ -30,7 +18,7 @@ class Brush(Tool):
     key = "B"
     help = "Paint the active class. Shift+wheel or [ and ] change the size."
     options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
-    cursor = Cursor.BRUSH
+    cursor = Mark.BRUSH
 
     def gesture(self, context: Context) -> Gesture:
         return paint_stroke(context, context.class_id, f"Brush {context.class_name}", self.id)

@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from app.tools.brush import paint_stroke
-from app.tools.tool import (
-    KEEP_MINE,
-    ONLY_OVER,
-    SHAPE,
-    SIZE,
-    Context,
-    Cursor,
-    Gesture,
-    Option,
-    Tool,
-)
+from app.tools.tool import KEEP_MINE, ONLY_OVER, SHAPE, SIZE, Option, Tool
+from app.workspace.gesture import Context, Gesture, Mark
 
 
 class Eraser(Tool):
@@ -27,7 +18,7 @@ class Eraser(Tool):
     key = "E"
     help = "Erase what is under the brush. On 8-bit pictures the right button erases too."
     options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
-    cursor = Cursor.ERASER
+    cursor = Mark.ERASER
 
     def gesture(self, context: Context) -> Gesture:
         return paint_stroke(context, 0, "Erase", self.id)

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from app.tools.tool import (
-    KEEP_MINE,
-    ONLY_OVER,
-    Context,
-    Cursor,
-    Gesture,
-    Option,
-    Pointer,
-    Tool,
-)
+from app.tools.tool import KEEP_MINE, ONLY_OVER, Option, Tool
+from app.workspace.gesture import Context, Gesture, Mark, Pointer
 from segcore.edits import Fill as FillEdit
 
 
@@ -27,7 +19,7 @@ class Fill(Tool):
     help = "Give the connected region under the mouse the active class."
     group = "outline"
     options: ClassVar[tuple[Option, ...]] = (ONLY_OVER, KEEP_MINE)
-    cursor = Cursor.CROSS
+    cursor = Mark.CROSS
 
     def gesture(self, context: Context) -> Gesture:
         event = yield None

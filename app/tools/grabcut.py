@@ -11,23 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tools.tool import (
-    KEEP_MINE,
-    ONLY_OVER,
-    Choice,
-    Context,
-    Cursor,
-    Flag,
-    Gesture,
-    Key,
-    Number,
-    Option,
-    Point,
-    Pointer,
-    SeedsPreview,
-    Solved,
-    Tool,
-)
+from app.tools.tool import KEEP_MINE, ONLY_OVER, Choice, Flag, Number, Option, Tool
+from app.workspace.gesture import Context, Gesture, Key, Mark, Point, Pointer, SeedsPreview, Solved
 from segcore.base import Rect
 from segcore.edits import Region, stroke_bounds, stroke_mask
 from segcore.refine import grabcut_region
@@ -62,7 +47,7 @@ class GrabCut(Tool):
         ONLY_OVER,
         KEEP_MINE,
     )
-    cursor = Cursor.SEED
+    cursor = Mark.SEED
     takes_right = True
     takes_keys = True
 

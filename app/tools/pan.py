@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.tools.tool import Cursor, Tool
+from app.tools.tool import Tool
+from app.workspace.gesture import Mark
 
 
 class Pan(Tool):
@@ -14,5 +15,5 @@ class Pan(Tool):
     key = "H"
     help = "Drag the picture. Space or the middle button does it with any tool."
     group = "move"
-    cursor = Cursor.HAND
+    cursor = Mark.HAND
     moves_view = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.tools.tool import Context, Cursor, Gesture, Pointer, Tool
+from app.tools.tool import Tool
+from app.workspace.gesture import Context, Gesture, Mark, Pointer
 from segcore.base import Rect
 
 
@@ -15,7 +16,7 @@ class Pick(Tool):
     key = "L"
     help = "Click on a region to paint its class. Alt+click does it with the brush."
     group = "pick"
-    cursor = Cursor.PICK
+    cursor = Mark.PICK
 
     def gesture(self, context: Context) -> Gesture:
         event = yield None

@@ -5,19 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from app.tools.tool import (
-    KEEP_MINE,
-    ONLY_OVER,
-    Context,
-    Cursor,
-    Gesture,
-    Key,
-    Option,
-    OutlinePreview,
-    Point,
-    Pointer,
-    Tool,
-)
+from app.tools.tool import KEEP_MINE, ONLY_OVER, Option, Tool
+from app.workspace.gesture import Context, Gesture, Key, Mark, OutlinePreview, Point, Pointer
 from segcore.edits import Polygon as PolygonEdit
 
 # Screen pixels around the first corner within which a click closes the outline.
@@ -39,7 +28,7 @@ class Polygon(Tool):
     )
     group = "outline"
     options: ClassVar[tuple[Option, ...]] = (ONLY_OVER, KEEP_MINE)
-    cursor = Cursor.CROSS
+    cursor = Mark.CROSS
 
     def gesture(self, context: Context) -> Gesture:
         corners: list[Point] = []

@@ -17,6 +17,7 @@ from app.panels.queue import QueuePanel
 from app.theme.controls import line
 from app.theme.icons import icon
 from app.theme.theme import theme
+from app.tools import TOOLS
 from app.window.overlays import Overlays
 from app.window.right_side import Grip, RightSide
 from app.window.status_bar import StatusBar
@@ -46,7 +47,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Maskwright")
         self.setWindowIcon(icon("brush", "accent", 32))
         self.setAcceptDrops(True)
-        self.canvas_widget = Canvas(workspace)
+        self.canvas_widget = Canvas(workspace, TOOLS)
         self.actions_set = ActionSet(self)
         self._build()
         self._connect()

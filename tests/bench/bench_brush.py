@@ -25,13 +25,14 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.canvas import Canvas
+from app.tools import TOOLS
 from app.workspace import Workspace
 from segcore.base import ClassSet, Shape
 from segcore.store import NewItem, Project
 
 SIZE = (1400, 996)
-# The 95th percentile over the floor's; and what a 60 Hz frame leaves.
-BUDGET_RATIO = 40.0
+# Medians over each other, the floor being a blit of a few dozen microseconds; and a 60 Hz frame.
+BUDGET_RATIO = 80.0
 BUDGET_MS = 16.0
 CASES = [
     (2048, 40, "fit"),
@@ -96,7 +97,7 @@ def measure(folder: Path, size: int, brush: int, zoom: str, events: int = 120) -
     """One long winding stroke; each event is timed until its frame is painted."""
     project = make_project(folder, size, brush, zoom)
     workspace = Workspace()
-    canvas, floor = Watched(workspace), Floor()
+    canvas, floor = Watched(workspace, TOOLS), Floor()
     canvas.resize(*SIZE)
     canvas.show()
     floor.show()
@@ -181,7 +182,8 @@ def test_a_stroke_is_painted_within_a_frame(qapp: QApplication) -> None:
         print(result.row())
     for result in results:
         if result.brush < 1000:
-            assert np.percentile(result.ours, 50) < BUDGET_MS or result.ratio < BUDGET_RATIO
+            assert np.percentile(result.ours, 50) < BUDGET_MS
+            assert result.ratio < BUDGET_RATIO
 
 
 def main() -> None:

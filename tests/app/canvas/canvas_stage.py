@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.canvas import Canvas
+from app.tools import TOOLS
 from app.workspace import Workspace
 from segcore.base import ClassSet, Shape
 from segcore.store import NewItem, Project
@@ -52,7 +53,7 @@ class Stage:
         if missing is not None:
             self.paths[missing].unlink()
         self.workspace = Workspace()
-        self.canvas = Canvas(self.workspace)
+        self.canvas = Canvas(self.workspace, TOOLS)
         qtbot.addWidget(self.canvas)
         self.canvas.resize(*size)
         self.canvas.show()

@@ -9,19 +9,16 @@ import pytest
 
 from app.theme.icons import exists
 from app.tools import BY_ID, TOOLS
-from app.tools.tool import (
-    Choice,
+from app.tools.tool import Choice, Flag, Number, Tool
+from app.workspace.gesture import (
     Context,
     Event,
-    Flag,
     Key,
-    Number,
     OutlinePreview,
     Pointer,
     SeedsPreview,
     Solved,
     StrokePreview,
-    Tool,
 )
 from segcore.base import Rect, Shape
 from segcore.edits import Fill, Polygon, Region, Stroke
