@@ -7,10 +7,9 @@ It shows what the workspace says is open and chosen, and asks the workspace for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -36,17 +35,15 @@ from app.canvas.scene import Scene
 from app.canvas.slices import SliceSlider
 from app.canvas.stream import Stream
 from app.canvas.view import View
+from app.canvas.viewed import ViewedWidget
 from app.theme import theme
 from app.workspace import Workspace
 from app.workspace.gesture import ToolKind
 from segcore.base import MaskwrightError, Rect
 from segcore.labels import Labels
 
-# Room around a fitted picture, logical pixels.
-FIT_MARGIN = 24
 
-
-class Canvas(QWidget):
+class Canvas(ViewedWidget):
     """The picture and its mask, for looking and correcting.
 
     Parameters
@@ -77,12 +74,9 @@ class Canvas(QWidget):
         self.stream = Stream()
         self.looks = Looks(workspace)
         self.latency = Latency()
-        self.view: View | None = None
         self._picture: Picture | None = None
         self._pictures = 0
         self._error: MaskwrightError | None = None
-        self._grid: Any = None
-        self._fitting = True
         self._opening = False
         self._event_at: float | None = None
         self._focus_by_key = False
@@ -131,11 +125,6 @@ class Canvas(QWidget):
         return self.tools.get(self.workspace.tool_id)
 
     @property
-    def ratio(self) -> float:
-        """Device pixels per logical pixel."""
-        return self.devicePixelRatioF()
-
-    @property
     def is_settled(self) -> bool:
         """True if nothing visible is still being composed or waits for its labels."""
         return self.frame.is_settled and not self.frame.strokes
@@ -160,30 +149,18 @@ class Canvas(QWidget):
         self._pictures += 1
         self._picture = Picture(image, self._pictures)
         self._error = None
-        self._set_grid(
+        self.show_grid(
             (image.shape.y, image.shape.x),
             image.spacing.y / image.spacing.x if image.spacing else 1.0,
             image.view_flip,
         )
         self.refresh()
 
-    def _set_grid(
-        self, shape: tuple[int, int], aspect: float, flips: tuple[bool, bool] = (False, False)
-    ) -> None:
-        """Show a picture of this size: where the one before was zoomed to, if it is alike."""
-        grid = (shape, aspect, flips)
-        if self._grid == grid and self.view is not None and not self._fitting:
-            return
-        self._grid = grid
-        view = View(shape, self._size(), aspect=aspect, flip_y=flips[0], flip_x=flips[1])
-        self._fitting = True
-        self._set_view(view.fitted(self._margin()))
-
     def _change_labels(self, labels: Labels | None, patch: Any) -> None:
         if patch is None:
             self._opening = False
             if labels is not None and self._picture is None:
-                self._set_grid((labels.shape.y, labels.shape.x), 1.0)
+                self.show_grid((labels.shape.y, labels.shape.x), 1.0)
         if patch is not None and self.workspace.view_mode == "label":
             self.stream.end()
         if patch is None or not self.looks.knows_sources:
@@ -206,7 +183,8 @@ class Canvas(QWidget):
     def _close(self) -> None:
         self.gestures.forget()
         self.stream.end()
-        self.view = self._picture = self._error = self._grid = None
+        self._picture = self._error = None
+        self.show_no_grid()
         self._opening = False
         self.frame.show(None, None)
         self.update()
@@ -268,73 +246,19 @@ class Canvas(QWidget):
             changed,
         )
 
-    # -- view ---------------------------------------------------------------------------------
-
-    def fit(self) -> None:
-        """The whole picture, as large as it fits."""
-        if self.view is not None:
-            self._fitting = True
-            self._set_view(self.view.fitted(self._margin()))
-
-    def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
-        """Zoom around a place in device pixels; the mouse's, or the middle if it is elsewhere."""
-        if self.view is not None:
-            self.zoom_to(self.view.scale * factor, at)
-
-    def zoom_to(self, scale: float, at: tuple[float, float] | None = None) -> None:
-        """Show this many device pixels per image pixel."""
-        if self.view is None:
-            return
-        height, width = self.view.size
-        place = at or self.cursor_painter.place or (height / 2, width / 2)
-        self.set_view(self.view.zoomed_at(*place, scale))
-
-    def set_view(self, view: View) -> None:
-        """Show this part; the picture no longer follows the size of the canvas."""
-        self._fitting = False
-        self._set_view(view)
-
-    def turn(self, rotation: int, flip_y: bool = False, flip_x: bool = False) -> None:
-        """Show the picture turned by so many degrees clockwise, or turned over."""
-        if self.view is not None:
-            turned = self.view.turned(rotation, flip_y, flip_x)
-            self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
-
-    def centre_on(self, rect: Rect) -> None:
-        """Bring a rectangle of the picture to the middle, if it is not on the canvas."""
-        if self.view is None or self.view.visible_image.intersect(rect) == rect:
-            return
-        middle = rect.y + rect.height / 2, rect.x + rect.width / 2
-        height, width = self.view.size
-        self.set_view(self.view.moved_to(*middle, (height / 2, width / 2)))
-
-    def _set_view(self, view: View) -> None:
-        before, self.view = self.view, view
+    def view_changed(self, before: View | None) -> None:
         self.refresh()
         self.cursor_painter.refresh()
-        if before is None or before.scale != view.scale:
-            self.workspace.report_zoom(view.scale)
+        if self.view is not None and (before is None or before.scale != self.view.scale):
+            self.workspace.report_zoom(self.view.scale)
 
-    def _size(self) -> tuple[int, int]:
-        return max(1, round(self.height() * self.ratio)), max(1, round(self.width() * self.ratio))
-
-    def _margin(self) -> int:
-        roomy = min(self.width(), self.height()) > 8 * FIT_MARGIN
-        return round((FIT_MARGIN if roomy else 2) * self.ratio)
-
-    def device(self, place: QPointF) -> tuple[float, float]:
-        """A logical place of the widget in device pixels, (y, x)."""
-        return place.y() * self.ratio, place.x() * self.ratio
+    def zoom_centre(self) -> tuple[float, float] | None:
+        return self.cursor_painter.place
 
     # -- events -------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self.view is not None:
-            view = replace(self.view, size=self._size())
-            self._set_view(
-                view.fitted(self._margin()) if self._fitting else self.view.resized(self._size())
-            )
         self.bar.place()
         self.slider.place()
 

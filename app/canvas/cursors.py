@@ -160,7 +160,7 @@ class CursorPainter:
             math.floor(place[1] - reach_x),
             math.ceil(place[0] + reach_y),
             math.ceil(place[1] + reach_x),
-        ).intersect(Rect(0, 0, *self._canvas._size()))
+        ).intersect(Rect(0, 0, *self._canvas.device_size()))
 
     def paint(self, painter: QPainter) -> None:
         """Draw the mark; the painter works in device pixels."""

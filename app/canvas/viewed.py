@@ -1,0 +1,125 @@
+"""ViewedWidget: a widget that shows a picture through a `View`: it fits, zooms, pans and turns.
+
+It knows the picture's size only, neither pixels nor labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from app.canvas.view import View
+from segcore.base import Rect
+
+# Room around a fitted picture, logical pixels.
+FIT_MARGIN = 24
+
+
+class ViewedWidget(QWidget):
+    """Holds the view; `view` is None while there is no picture."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view: View | None = None
+        self._grid: Any = None
+        self._fitting = True
+
+    def view_changed(self, before: View | None) -> None:
+        """Called with the view before, when `view` is another."""
+
+    def zoom_centre(self) -> tuple[float, float] | None:
+        """Where to zoom to if nobody says, in device pixels; None is the middle."""
+        return None
+
+    # -- size ---------------------------------------------------------------------------------
+
+    @property
+    def ratio(self) -> float:
+        """Device pixels per logical pixel."""
+        return self.devicePixelRatioF()
+
+    def device_size(self) -> tuple[int, int]:
+        """Height and width in device pixels."""
+        return max(1, round(self.height() * self.ratio)), max(1, round(self.width() * self.ratio))
+
+    def device(self, place: QPointF) -> tuple[float, float]:
+        """A logical place of the widget in device pixels, (y, x)."""
+        return place.y() * self.ratio, place.x() * self.ratio
+
+    def show_grid(
+        self, shape: tuple[int, int], aspect: float, flips: tuple[bool, bool] = (False, False)
+    ) -> None:
+        """Show a picture of this size: where the one before was zoomed to, if it is alike."""
+        grid = (shape, aspect, flips)
+        if self._grid == grid and self.view is not None and not self._fitting:
+            return
+        self._grid = grid
+        view = View(shape, self.device_size(), aspect=aspect, flip_y=flips[0], flip_x=flips[1])
+        self._fitting = True
+        self._set_view(view.fitted(self._margin()))
+
+    def show_no_grid(self) -> None:
+        """There is no picture any more."""
+        self.view = self._grid = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.view is None:
+            return
+        size = self.device_size()
+        if self._fitting:
+            self._set_view(replace(self.view, size=size).fitted(self._margin()))
+        else:
+            self._set_view(self.view.resized(size))
+
+    # -- moving about -------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """The whole picture, as large as it fits."""
+        if self.view is not None:
+            self._fitting = True
+            self._set_view(self.view.fitted(self._margin()))
+
+    def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
+        """Zoom around a place in device pixels; the mouse's, or the middle if it is elsewhere."""
+        if self.view is not None:
+            self.zoom_to(self.view.scale * factor, at)
+
+    def zoom_to(self, scale: float, at: tuple[float, float] | None = None) -> None:
+        """Show this many device pixels per image pixel."""
+        if self.view is None:
+            return
+        height, width = self.view.size
+        place = at or self.zoom_centre() or (height / 2, width / 2)
+        self.set_view(self.view.zoomed_at(*place, scale))
+
+    def set_view(self, view: View) -> None:
+        """Show this part; the picture no longer follows the size of the widget."""
+        self._fitting = False
+        self._set_view(view)
+
+    def turn(self, rotation: int, flip_y: bool = False, flip_x: bool = False) -> None:
+        """Show the picture turned by so many degrees clockwise, or turned over."""
+        if self.view is not None:
+            turned = self.view.turned(rotation, flip_y, flip_x)
+            self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
+
+    def centre_on(self, rect: Rect) -> None:
+        """Bring a rectangle of the picture to the middle, if it is not all visible."""
+        if self.view is None or self.view.visible_image.intersect(rect) == rect:
+            return
+        middle = rect.y + rect.height / 2, rect.x + rect.width / 2
+        height, width = self.view.size
+        self.set_view(self.view.moved_to(*middle, (height / 2, width / 2)))
+
+    def _set_view(self, view: View) -> None:
+        before, self.view = self.view, view
+        self.view_changed(before)
+
+    def _margin(self) -> int:
+        roomy = min(self.width(), self.height()) > 8 * FIT_MARGIN
+        return round((FIT_MARGIN if roomy else 2) * self.ratio)
