@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,7 +230,7 @@ class Jobs(QObject):
         if self._core is None:
             from segcore.service.client import Client
 
-            self._core = Client("core", partial(self._listen, "core"))
+            self._core = Client("core", self._listen)
             self._core.start()
             self._say_core("Core starting")
         return self._core
@@ -240,17 +239,17 @@ class Jobs(QObject):
         if self._refiner is None:
             from segcore.service.client import Client
 
-            self._refiner = Client("refiner", partial(self._listen, "refiner"))
+            self._refiner = Client("refiner", self._listen)
             self._refiner.start()
         return self._refiner
 
-    def _listen(self, who: str, event: Any) -> None:
+    def _listen(self, event: Any) -> None:
         """Called on a client's thread: trainings give way to what a person waits for."""
         if self._courtesy is None:
             from segcore.service.trainer import Courtesy
 
             self._courtesy = Courtesy(self._trained_now)
-        self._courtesy.hear(event, who)
+        self._courtesy.hear(event)
         self._spoke.emit(event)
 
     def _trained_now(self) -> list[Path]:
