@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from segcore.base import BadFile
-from segcore.formats import ExportItem, ExportOptions, ExportReport, format_of, write
+from segcore.formats import ExportItem, ExportOptions, ExportReport, describe, format_of, write
 from segcore.projects.stage import Stage, silent
 from segcore.store import Item, Project
 
@@ -33,16 +33,7 @@ def export_project(
     ------
     BadFile : no such format, nothing to export, or `out` holds something else.
     """
-    format_of(key)  # says what there is, before anything else can go wrong
-    wanted = set(states) - {"rejected"}
-    chosen = [item for item in project.items if item.state in wanted]
-    left_out = {item.name: item.state for item in project.items if item.state not in wanted}
-    if not chosen:
-        raise BadFile(
-            f"No item of {project.name} is {' or '.join(sorted(wanted))}.",
-            "Choose other --states, such as predicted, or accept some items first.",
-        )
-    options = ExportOptions("copy" if copy_images else "reference", left_out)
+    chosen, options = _choice(project, key, states, copy_images)
     return write(
         key,
         _export_items(chosen),
@@ -51,6 +42,33 @@ def export_project(
         options,
         on_item=lambda done: stage("Exporting", done, len(chosen)),
     )
+
+
+def say_before(
+    project: Project,
+    key: str,
+    states: Collection[str] = DEFAULT_STATES,
+    *,
+    copy_images: bool = False,
+) -> list[str]:
+    """What the format cannot hold of these items, in sentences; parameters as `export_project`."""
+    chosen, options = _choice(project, key, states, copy_images)
+    return describe(key, list(_export_items(chosen)), project.classes, options)
+
+
+def _choice(
+    project: Project, key: str, states: Collection[str], copy_images: bool
+) -> tuple[list[Item], ExportOptions]:
+    format_of(key)  # says which formats there are, before anything else can go wrong
+    wanted = set(states) - {"rejected"}
+    chosen = [item for item in project.items if item.state in wanted]
+    left_out = {item.name: item.state for item in project.items if item.state not in wanted}
+    if not chosen:
+        raise BadFile(
+            f"No item of {project.name} is {' or '.join(sorted(wanted))}.",
+            "Choose other --states, such as predicted, or accept some items first.",
+        )
+    return chosen, ExportOptions("copy" if copy_images else "reference", left_out)
 
 
 def _export_items(items: list[Item]) -> Iterator[ExportItem]:

@@ -10,9 +10,12 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK
 from calling import Command, take
 from PIL import Image
 
+from segcore.base import Rect
+from segcore.edits import Region
 from segcore.store import Project
 
 
@@ -121,3 +124,34 @@ def test_an_unknown_state_names_those_there_are(
     )
     assert result.code == 1
     assert "corrected" in result.err
+
+
+def test_a_dicom_series_is_painted_and_exported_where_its_voxels_are(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    done("new", tmp_path / "ct", "--images", shared_data / "ct_dicom", "--classes", "binary")
+    rect = Rect(100, 200, 30, 50)
+    with Project.open(tmp_path / "ct.maskwright") as opened:
+        (item,) = opened.items
+        for z in (0, 7, 15):
+            mask = np.ones((rect.height, rect.width), bool)
+            opened.apply(item, Region.of(z, rect, mask, 2, origin=opened.source("person")))
+    done("export", tmp_path / "ct.maskwright", tmp_path / "out", "--format", "nifti")
+    written = next((tmp_path / "out").rglob("*.nii.gz"))
+    # The same voxels at the same millimetres, by a reader that knows nothing of ours.
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(shared_data / "ct_dicom")))
+    series = reader.Execute()
+    label = SimpleITK.ReadImage(str(written))
+    assert label.GetSize() == series.GetSize()
+    for corner in ((0, 0, 0), (511, 0, 0), (0, 511, 0), (0, 0, 15), (200, 100, 7)):
+        assert np.allclose(
+            label.TransformIndexToPhysicalPoint(corner),
+            series.TransformIndexToPhysicalPoint(corner),
+            atol=1e-3,
+        )
+    values = SimpleITK.GetArrayFromImage(label)
+    # 0 is the background's value, which nobody painted: what is unlabelled is written as 255.
+    expected = np.full_like(values, 255)
+    expected[[0, 7, 15], 100:130, 200:250] = 1
+    assert (values == expected).all()

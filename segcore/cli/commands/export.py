@@ -24,12 +24,15 @@ def export(
 ) -> None:
     """Write labels as files."""
     from segcore.projects.choosing import parse_states
-    from segcore.projects.exporting import export_project
+    from segcore.projects.exporting import export_project, say_before
     from segcore.store import Project
 
     wanted = parse_states(states)
-    with Project.open(project, write=False) as opened, console.progress() as stage:
-        report = export_project(opened, out, form, wanted, copy_images=copy_images, stage=stage)
+    with Project.open(project, write=False) as opened:
+        for line in say_before(opened, form, wanted, copy_images=copy_images):
+            console.note(line)
+        with console.progress() as stage:
+            report = export_project(opened, out, form, wanted, copy_images=copy_images, stage=stage)
     for line in report.notes:
         console.note(line)
     console.say(
