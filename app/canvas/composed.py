@@ -140,10 +140,16 @@ class ComposedTiles(QObject):
                 result = _made_tile(key, pixels, orient)
             except Exception as error:
                 result = error
-            with self._lock:
-                closed = self._closed
-            if not closed:
+            if self._is_closed():
+                return
+            try:
                 self._made.emit((place, key, result))
+            except RuntimeError:
+                return  # the window went while this was being made
+
+    def _is_closed(self) -> bool:
+        with self._lock:
+            return self._closed
 
     def _take(self, made: tuple[Place, Any, Any]) -> None:
         place, key, result = made
