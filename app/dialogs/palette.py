@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.dialogs.host import DialogHost
-from app.theme.icons import icon, pixmap
+from app.theme.icons import device_ratio, icon, pixmap
 from app.theme.theme import theme
 
 _WIDTH, _ROWS = 520, 12
@@ -143,7 +143,7 @@ class _Row(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, theme().colour("selection"))
         role = "text" if enabled else "disabled"
-        ratio = painter.device().devicePixelRatio()
+        ratio = device_ratio(painter)
         drawn = pixmap(row.icon, role, 16, ratio)
         painter.drawPixmap(rect.x() + 8, rect.y() + (rect.height() - 16) // 2, drawn)
         middle = Qt.AlignmentFlag.AlignVCenter

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.dialogs.host import DialogHost
+from app.theme import theme
 from app.theme.controls import ThemedLabel, button, icon_button, label, line, set_tone
 
 
@@ -33,6 +34,7 @@ class Sheet(QDialog):
     """
 
     def __init__(self, host: DialogHost, title: str, verb: str = "", icon: str = "") -> None:
+        theme().finish()
         super().__init__(host.widget)
         self.host = host
         self.setWindowTitle(title)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from app.theme.icons import exists, pixmap
+from app.theme.icons import device_ratio, exists, pixmap
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -105,7 +105,7 @@ class _Delegate(QStyledItemDelegate):
             painter.fillRect(rect.x(), rect.y(), 2, rect.height(), theme().colour("accent"))
         undone = step.state == "undone"
         role = "disabled" if undone else "text"
-        ratio = painter.device().devicePixelRatio()
+        ratio = device_ratio(painter)
         drawn = pixmap(icon_of(step), "disabled" if undone else "muted", 16, ratio)
         painter.drawPixmap(rect.x() + 8, rect.y() + (rect.height() - 16) // 2, drawn)
         middle = Qt.AlignmentFlag.AlignVCenter

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 
 from app.panels.thumbnails import HEIGHT, WIDTH, Thumbnails
 from app.theme.controls import ComboBox, icon_button, label
-from app.theme.icons import pixmap
+from app.theme.icons import device_ratio, pixmap
 from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.queue import STATES, Queue
@@ -121,7 +121,7 @@ class QueueDelegate(QStyledItemDelegate):
             return
         painter.fillRect(x, y, WIDTH, HEIGHT, theme().colour("field"))
         missing = item.id in self._thumbnails.missing
-        ratio = painter.device().devicePixelRatio()
+        ratio = device_ratio(painter)
         mark = pixmap(
             "image-off" if missing else "image", "warning" if missing else "disabled", 16, ratio
         )
@@ -130,7 +130,7 @@ class QueueDelegate(QStyledItemDelegate):
     def _paint_state(self, painter: QPainter, item_id: str, chosen: bool, area: QRectF) -> None:
         state = self._queue.state(item_id)
         mark, role = STATE_ICONS[state]
-        ratio = painter.device().devicePixelRatio()
+        ratio = device_ratio(painter)
         # On the selection only text and muted are readable enough.
         drawn = pixmap(mark, "text" if chosen else role, 14, ratio)
         painter.drawPixmap(round(area.x()), round(area.y() + (area.height() - 14) / 2), drawn)

@@ -90,7 +90,7 @@ class Style(QProxyStyle):
 
 def _draw_check_box(painter: QPainter, option: QStyleOption) -> None:
     """A box with a rim that is seen, and a tick in the accent's own text colour when on."""
-    from app.theme.icons import pixmap
+    from app.theme.icons import device_ratio, pixmap
 
     state = option.state
     on = bool(state & QStyle.StateFlag.State_On)
@@ -105,7 +105,7 @@ def _draw_check_box(painter: QPainter, option: QStyleOption) -> None:
     painter.setBrush(theme().colour("accent" if on and enabled else "field"))
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)
     if on:
-        ratio = painter.device().devicePixelRatio()
+        ratio = device_ratio(painter)
         drawn = pixmap("check", "on_accent" if enabled else "disabled", 12, ratio)
         painter.drawPixmap(QPointF(box.x() + 1, box.y() + 1), drawn)
     painter.restore()

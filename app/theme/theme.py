@@ -6,7 +6,7 @@ import functools
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QStyle
 
 from app.theme.roles import ROLES, THEMES
 
@@ -21,6 +21,7 @@ class Theme(QObject):
         self.name = "dark"
         self._base: QFont | None = None
         self._scale = 1.0
+        self._style: QStyle | None = None
         self._colours: dict[str, QColor] = {}
 
     # -- colours ------------------------------------------------------------------------------
@@ -61,7 +62,6 @@ class Theme(QObject):
     def apply(self, name: str, *, scale: float = 1.0, family: str = "") -> None:
         """Dress the application; live, so it may be called again."""
         from app.theme.sheet import style_sheet
-        from app.theme.style import Style
 
         app = QApplication.instance()
         if not isinstance(app, QApplication):
@@ -75,14 +75,25 @@ class Theme(QObject):
             font.setFamily(family)
         font.setPointSizeF((13 if _is_mac() else 9) * scale)
         self._base = font
-        if not isinstance(app.property("maskwright_style"), Style):
-            style = Style()
-            app.setProperty("maskwright_style", style)
-            app.setStyle(style)
+        if self._style is None and app.style().name().lower() != "fusion":
+            app.setStyle("Fusion")
         app.setFont(self.font())
         app.setPalette(self._palette())
         app.setStyleSheet(style_sheet(self.hex, QFontMetrics(self.font()).height()))
         self.changed.emit()
+
+    def finish(self) -> None:
+        """Put our own style over Fusion: distances, check boxes, tooltips after 600 ms.
+
+        Apart from `apply`, because a style in Python costs 70 ms of a start; it is called once
+        the first picture is on screen, and by the first dialog.
+        """
+        from app.theme.style import Style
+
+        app = QApplication.instance()
+        if self._style is None and isinstance(app, QApplication):
+            self._style = Style()
+            app.setStyle(self._style)
 
     def _palette(self) -> QPalette:
         palette = QPalette()

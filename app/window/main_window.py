@@ -32,11 +32,17 @@ WIDE = 1600
 
 
 class MainWindow(QMainWindow):
-    """Menu row, tool bar, queue, tool strip, canvas, sheet, right side, status bar."""
+    """Menu row, tool bar, queue, tool strip, canvas, sheet, right side, status bar.
 
-    def __init__(self, workspace: Workspace) -> None:
+    Parameters
+    ----------
+    awaits_project : a project is opened at once, so no welcome page is built.
+    """
+
+    def __init__(self, workspace: Workspace, *, awaits_project: bool = False) -> None:
         super().__init__()
         self._workspace = workspace
+        self._awaits_project = awaits_project
         self._sheet: Any = None
         self._welcome: Any = None
         self._sheet_shown = False
@@ -256,7 +262,7 @@ class MainWindow(QMainWindow):
 
     def _show_page(self) -> None:
         """The welcome page while nothing is open, else the picture with its panels."""
-        if self._workspace.project is not None:
+        if self._workspace.project is not None or self._awaits_project:
             self.pages.setCurrentWidget(self._page)
             return
         if self._welcome is None:
@@ -269,7 +275,13 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentWidget(self._welcome)
         self.setWindowTitle("Maskwright")
 
+    def give_up_waiting(self) -> None:
+        """The project that was to be opened cannot be: the welcome page after all."""
+        self._awaits_project = False
+        self._show_page()
+
     def _project_opened(self, project: Any) -> None:
+        self._awaits_project = False
         self.pages.setCurrentWidget(self._page)
         self.setWindowTitle(f"{project.name}: Maskwright")
         self.canvas_widget.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -284,6 +296,7 @@ class MainWindow(QMainWindow):
         if not self._core_started and self._workspace.item is not None:
             self._core_started = True
             QTimer.singleShot(400, self._workspace.jobs.warm_up)
+            QTimer.singleShot(800, theme().finish)
 
     # -- keys, drops, end ---------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.settings.settings import Settings, default_file
 from app.window.main_window import MainWindow, apply_theme
@@ -25,10 +26,33 @@ def make_window(project: Path | None = None, settings: Settings | None = None) -
     sys.setswitchinterval(0.0005)
     workspace = Workspace(settings or Settings(default_file()))
     apply_theme(workspace)
-    window = MainWindow(workspace)
+    window = MainWindow(workspace, awaits_project=project is not None)
     if project is not None:
-        QTimer.singleShot(0, lambda: open_project(window, project))
+        _AfterFirstFrame(window, lambda: open_project(window, project))
     return window
+
+
+class _AfterFirstFrame(QObject):
+    """Calls once when a window has been painted, or soon if it never is (no screen)."""
+
+    def __init__(self, window: QWidget, call: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._call: Callable[[], None] | None = call
+        window.installEventFilter(self)
+        QTimer.singleShot(300, self._run)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Wait for the first paint event; the timer fires when it has been handled."""
+        if event.type() == QEvent.Type.Paint and self._call is not None:
+            QTimer.singleShot(0, self._run)
+        return False
+
+    def _run(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            self._window.removeEventFilter(self)
+            call()
 
 
 def open_project(window: MainWindow, project: Path) -> None:
@@ -36,6 +60,7 @@ def open_project(window: MainWindow, project: Path) -> None:
     try:
         window.workspace.open_project(project)
     except MaskwrightError as error:
+        window.give_up_waiting()
         window.workspace.report(error)
     # What is alive now lives as long as the window: the collector need not look at it again.
     gc.collect()

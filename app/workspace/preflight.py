@@ -70,8 +70,7 @@ def look(project: Any) -> Preflight:
     scarce = tuple(
         Scarce(c.name, pixels.get(int(c.id), 0), seen.get(int(c.id), 0))
         for c in project.classes.scored
-        if pixels.get(int(c.id), 0) < FEW_PIXELS
-        or seen.get(int(c.id), 0) < few_items
+        if pixels.get(int(c.id), 0) < FEW_PIXELS or seen.get(int(c.id), 0) < few_items
     )
     model = current_model(project)
     groups = tuple(sorted({i.group for i in held if i.group}))

@@ -118,7 +118,8 @@ class Workspace(Choices):
         self.active_class_changed.emit(self.active_class)
         if project.read_only:
             self._say_read_only(project)
-        self.runs.find()
+        # Later: what it imports must not delay the first picture.
+        QTimer.singleShot(600, self.runs.find)
         wanted = item or self.settings.get("memory.last_items").get(str(project.path))
         if wanted is None or self.queue.row_of(wanted) < 0:
             wanted = self.queue.order[0] if len(self.queue) else None
