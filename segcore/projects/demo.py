@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segcore.base import ClassId, ClassSet, SegClass
 from segcore.base.palette import palette_colour
+from segcore.infer.threads import share_processor
 from segcore.projects import scenes
 from segcore.projects.modelling import BUILT_IN
 from segcore.projects.places import DEMO, places
@@ -115,6 +116,7 @@ def _fill(project: Project, stage: Stage) -> None:
             project.import_layer(item, "truth", classes, objects)
     for model, chosen in by_model.items():
         if (BUILT_IN / model / "model.safetensors").is_file():
+            share_processor()
             from segcore.projects.predicting import predict_items
 
             predict_items(project, chosen, BUILT_IN / model, stage=stage)

@@ -219,6 +219,9 @@ def main() -> None:
     channel = connect_from_stdin("core")
     give_way()
     worker = Worker("core", channel)
+    from segcore.infer.threads import share_processor
+
+    share_processor()
     from segcore.infer import choose_device
 
     models = Models()

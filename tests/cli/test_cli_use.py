@@ -188,3 +188,23 @@ def test_the_program_runs_as_a_process_of_its_own() -> None:
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert {row["name"] for row in told["architectures"]} >= {"unet", "fpn"}
+
+
+def test_torchs_threads_are_told_to_sleep_before_torch_is_loaded() -> None:
+    # Said later it has no effect; see `share_processor`.
+    script = (
+        "import sys, segcore.infer.threads as threads\n"
+        "threads.share_processor = lambda: sys.exit(7 if 'torch' in sys.modules else 0)\n"
+        "from segcore.cli.commands.predict import predict\n"
+        "from segcore.projects import choosing, modelling, opening\n"
+        "opening.writing = __import__('contextlib').nullcontext\n"
+        "modelling.find_model = lambda *_: None\n"
+        "choosing.choose = lambda *_: [1]\n"
+        "path = type('P', (), {'items': []})()\n"
+        "predict(path, None, None, None, False, None, False)\n"
+        "sys.exit(8)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr

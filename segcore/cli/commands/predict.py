@@ -54,6 +54,9 @@ def predict(
                 + (f" and named like {items}" if items else "")
                 + "; choose others with --states."
             )
+        from segcore.infer.threads import share_processor
+
+        share_processor()
         from segcore.projects.predicting import predict_items
 
         with console.progress() as stage:
