@@ -344,9 +344,10 @@ def read_recent(path: Path) -> Recent:
         total, accepted, deepest = connection.execute(
             "SELECT count(*), sum(state = 'accepted'), max(z) FROM item"
         ).fetchone()
-        classes, things = connection.execute(
-            "SELECT count(*), max(thing) FROM class WHERE NOT retired AND NOT ignore"
+        (classes,) = connection.execute(
+            "SELECT count(*) FROM class WHERE NOT retired AND NOT ignore"
         ).fetchone()
+        (things,) = connection.execute("SELECT EXISTS (SELECT 1 FROM instance)").fetchone()
         first = connection.execute("SELECT uuid FROM item ORDER BY number LIMIT 1").fetchone()
     picture = None
     for folder, ending in (("covers", "png"), ("thumbnails", "png")):
@@ -371,7 +372,7 @@ def kind_text(recent: Recent) -> str:
     """What a project is, in three words."""
     if not recent.classes:
         return ""
-    kind = "Volume" if recent.volume else ("Objects" if recent.things else "Semantic")
+    kind = "Volume" if recent.volume else ("Instances" if recent.things else "Semantic")
     return f"{kind}, {recent.classes} {'class' if recent.classes == 1 else 'classes'}"
 
 

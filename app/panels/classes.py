@@ -34,6 +34,7 @@ class ClassesPanel(Section):
         self.add_corner(self.add)
         self.body_layout.setContentsMargins(0, 0, 0, 4)
         self.body_layout.addWidget(self.rows)
+        workspace.scores_changed.connect(lambda _: self._name_score())
         self._name_score()
 
     def _switch_score(self) -> None:
@@ -43,9 +44,14 @@ class ClassesPanel(Section):
         self.rows.update()
 
     def _name_score(self) -> None:
-        self.score.setText(
-            "Dice" if self._workspace.settings.get("correct.score") == "dice" else "IoU"
-        )
+        words = {"iou": "IoU", "dice": "Dice"}
+        measured = self._workspace.truth is not None or self._workspace.project is None
+        self.score.setText(words[self._workspace.settings.get("correct.score")])
+        if not measured:
+            self.score.setText("Area")
+        self.score.setEnabled(measured)
+        why = "Without truth there is nothing to score; the area is shown."
+        self.score.setToolTip("Switch between IoU and Dice" if measured else why)
 
     def _add(self) -> None:
         classes = self._workspace.classes

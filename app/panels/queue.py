@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import QPainter
@@ -28,7 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.thumbnails import HEIGHT, WIDTH, Thumbnails
+from app.panels.thumbnails import HEIGHT, WIDTH, Thumbnails, write_cover
 from app.theme.controls import ComboBox, icon_button, label
 from app.theme.icons import device_ratio, pixmap
 from app.theme.theme import theme
@@ -43,6 +45,8 @@ STATE_ICONS: dict[str, tuple[str, str]] = {
     "rejected": ("circle-x", "danger"),
 }
 Index = QModelIndex | QPersistentModelIndex
+log = logging.getLogger(__name__)
+_COVER_MS = 3000
 
 
 class QueueModel(QAbstractListModel):
@@ -226,12 +230,26 @@ class QueuePanel(QWidget):
         self._filter.clicked.connect(self._show_filter)
         self.collapse.clicked.connect(self.collapse_asked)
         self.thumbnails.ready.connect(self._thumbnail_ready)
-        workspace.project_opened.connect(self.thumbnails.load)
+        workspace.project_opened.connect(self._load)
         workspace.project_closed.connect(lambda: self.thumbnails.load(None))
         workspace.item_requested.connect(self._select)
         workspace.queue.changed.connect(self._reselect)
         workspace.queue.progressed.connect(self._count)
         theme().changed.connect(self.view.doItemsLayout)
+
+    def _load(self, project: Any) -> None:
+        self.thumbnails.load(project)
+        QTimer.singleShot(_COVER_MS, lambda: self._keep_cover(project))
+
+    def _keep_cover(self, project: Any) -> None:
+        """Long after the first picture: the welcome page will want one of this project."""
+        workspace = self._workspace
+        if project is workspace.project and not project.read_only:
+            workspace.idle.run(
+                lambda: write_cover(project),
+                lambda _: None,
+                lambda error: log.info("no cover: %s", type(error).__name__),
+            )
 
     def _sort_chosen(self, _row: int) -> None:
         sort = self.sort.currentData()

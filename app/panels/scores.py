@@ -59,8 +59,10 @@ class ScoresPanel(Section):
 
     def refresh_scores(self, scores: Scores) -> None:
         """Show these scores."""
-        for widget in (self._grid, self._trend, self._strokes):
-            widget.setVisible(scores.has_truth)
+        self._grid.setVisible(scores.has_truth)
+        # One point is no trend yet, and the place is dear on a small screen.
+        for widget in (self._trend, self._strokes):
+            widget.setVisible(scores.has_truth and len(scores.trend) > 1)
         # While the first scores are read there is nothing to say yet.
         self._empty.setVisible(not scores.has_truth and self._workspace.truth is None)
         self.set_note("against truth" if scores.has_truth else "")

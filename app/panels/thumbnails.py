@@ -11,13 +11,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from segcore.base import MaskwrightError
+from segcore.base import MaskwrightError, Rect, Shape
 
 log = logging.getLogger(__name__)
 WIDTH, HEIGHT = 58, 44
+COVER_WIDTH, COVER_HEIGHT = 600, 336
 # Drawn at twice the size, so that it is crisp at 150 and 200 %.
 _RATIO = 2
 _KEPT = 600
@@ -128,7 +129,6 @@ def picture_of(item: Any, width: int, height: int) -> QImage:
     import cv2
     import numpy as np
 
-    from segcore.base import Rect
     from segcore.images import default_window, to_display
 
     with item.open_image() as source:
@@ -140,20 +140,41 @@ def picture_of(item: Any, width: int, height: int) -> QImage:
             if level.shape.y >= height and level.shape.x >= width
         ]
         level = fitting[-1] if fitting else 0
-        grid = source.levels[level].shape
-        wide = min(grid.x, round(grid.y * width / height))
-        tall = min(grid.y, round(grid.x * height / width))
-        rect = Rect((grid.y - tall) // 2, (grid.x - wide) // 2, max(1, tall), max(1, wide))
+        rect = middle_of(source.levels[level].shape, width, height)
         shown = to_display(source.read(z, rect, level), low, high, source.invert)
     small = np.ascontiguousarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))
     return QImage(small.data, width, height, width * 3, QImage.Format.Format_RGB888).copy()
 
 
-def smooth_scaled(pixmap: QPixmap, width: int, height: int) -> QPixmap:
-    """A pixmap at another size, smooth."""
-    return pixmap.scaled(
-        width,
-        height,
-        Qt.AspectRatioMode.KeepAspectRatioByExpanding,
-        Qt.TransformationMode.SmoothTransformation,
-    )
+def middle_of(grid: Shape, width: int, height: int) -> Rect:
+    """The largest rectangle in the middle of a slice that has the shape of the frame."""
+    wide = min(grid.x, round(grid.y * width / height))
+    tall = min(grid.y, round(grid.x * height / width))
+    return Rect((grid.y - tall) // 2, (grid.x - wide) // 2, max(1, tall), max(1, wide))
+
+
+def write_cover(project: Any) -> None:
+    """Keep a picture of the project's first item, with its mask, for the welcome page."""
+    import cv2
+    import numpy as np
+
+    item = next(iter(project.items), None)
+    if item is None:
+        return
+    picture = picture_of(item, COVER_WIDTH, COVER_HEIGHT)
+    rows = np.frombuffer(picture.constBits(), np.uint8)
+    rows = rows.reshape(COVER_HEIGHT, picture.bytesPerLine())[:, : COVER_WIDTH * 3]
+    shown = rows.reshape(COVER_HEIGHT, COVER_WIDTH, 3).astype(np.float32)
+    labels = item.labels
+    classes = labels.read(middle_of(labels.shape, COVER_WIDTH, COVER_HEIGHT), labels.shape.z // 2)
+    size = (COVER_WIDTH, COVER_HEIGHT)
+    classes = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST)
+    for c in project.classes:
+        if c.rgb is not None:
+            inside = classes == int(c.id)
+            shown[inside] = 0.65 * shown[inside] + 0.35 * np.array(c.rgb, np.float32)
+    done = np.ascontiguousarray(shown.astype(np.uint8))
+    file = Path(project.cache_dir) / "covers" / f"{item.id}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image = QImage(done.data, *size, COVER_WIDTH * 3, QImage.Format.Format_RGB888)
+    image.save(str(file))

@@ -19,6 +19,7 @@ from app.theme.icons import icon
 from app.theme.theme import theme
 from app.tools import TOOLS
 from app.window.overlays import Overlays
+from app.window.rescue import Rescue
 from app.window.right_side import Grip, RightSide
 from app.window.status_bar import StatusBar
 from app.window.tool_bar import ToolBar
@@ -189,6 +190,7 @@ class MainWindow(QMainWindow):
         workspace.project_opened.connect(self._project_opened)
         workspace.project_closed.connect(self._show_page)
         workspace.settings.changed.connect(self._setting_changed)
+        self.rescue = Rescue(workspace, self)
         workspace.fill_asked.connect(lambda _: self.show_dialog("accept_fill"))
         self.queue.collapse_asked.connect(self._hide_queue)
         self.canvas_widget.settled.connect(self._first_picture)

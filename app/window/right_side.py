@@ -13,6 +13,7 @@ from app.panels.jobs import JobsPanel
 from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
+from app.theme.controls import line
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -60,6 +61,7 @@ class RightSide(QWidget):
         outer.setSpacing(0)
         outer.addWidget(self._tabs)
         outer.addWidget(self._pages, 1)
+        outer.addWidget(line())
         outer.addWidget(self.jobs)
         self._tabs.hide()
         self._tabs.currentChanged.connect(self._pages.setCurrentIndex)

@@ -59,10 +59,9 @@ class StatusBar(QWidget):
             (self.saved, self._saved_icon),
             (self.core, self._core_icon),
         ):
-            if text is not self.window_text:
-                divider = self._divider()
-                self._right.append((text, divider))
-                layout.addWidget(divider)
+            divider = self._divider()
+            self._right.append((text, divider))
+            layout.addWidget(divider)
             if mark is not None:
                 layout.addWidget(mark)
             layout.addWidget(text)
@@ -85,6 +84,7 @@ class StatusBar(QWidget):
         workspace.core_changed.connect(self._show_core)
         workspace.run_changed.connect(lambda _: self._show_core(workspace.core_text))
         workspace.window_changed.connect(self._show_window)
+        workspace.slice_changed.connect(lambda _: self._show_window(*workspace.window))
         workspace.history_changed.connect(self._show_saved)
         workspace.label_committed.connect(self._show_saved)
         workspace.store_troubled.connect(self._show_saved)
@@ -166,8 +166,14 @@ class StatusBar(QWidget):
     def _show_window(self, low: float, high: float) -> None:
         image = self._workspace.image
         deep = image is not None and image.dtype.itemsize > 1
-        text = f"W {high - low:,.0f}  L {(low + high) / 2:,.0f}".replace("-", "−")
-        self.window_text.setText(text if deep else "")
+        parts = []
+        labels = self._workspace.labels
+        if labels is not None and labels.shape.is_volume:
+            parts.append(f"Slice {self._workspace.z + 1} of {labels.shape.z}")
+        if deep:
+            parts.append(f"W {high - low:,.0f}  L {(low + high) / 2:,.0f}".replace("-", "−"))
+        self.window_text.setText("   ".join(parts))
+        self._show_dividers()
 
     def _show_saved(self, *_: object) -> None:
         workspace = self._workspace

@@ -56,6 +56,8 @@ class Choices(QObject):
     zoom_changed = Signal(float)
     stroke_timed = Signal(float)
     core_changed = Signal(str)
+    save_asked = Signal()
+    """The disk takes nothing more: a person wants to save elsewhere."""
     fill_asked = Signal(int)
     """An item with so many unlabelled pixels is to be accepted: which class do they get?"""
 

@@ -19,7 +19,7 @@ from app.workspace import review
 from app.workspace.background import Background
 from app.workspace.choices import Choices
 from app.workspace.jobs import Jobs
-from app.workspace.messages import Message
+from app.workspace.messages import Message, Remedy
 from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
 from app.workspace.queue import Queue
 from app.workspace.runs import Runs
@@ -390,6 +390,7 @@ class Workspace(Choices):
                     tone="danger",
                     key="store",
                     hint="Free some space; writing is tried again by itself.",
+                    remedy=Remedy("Save elsewhere", self.save_asked.emit),
                 )
             )
         elif name == "StoreRecovered":

@@ -220,3 +220,50 @@ def test_a_font_that_is_not_installed_does_no_harm(make_window: Make) -> None:
     window.workspace.settings.set("look.font", "No such font")
     apply_theme(window.workspace)
     assert window.isVisible()
+
+
+def test_a_missing_picture_is_found_again_by_its_content(
+    make_window: Make, project_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    from PySide6.QtWidgets import QFileDialog
+
+    from app.workspace import Workspace
+    from segcore.store import Project
+
+    with Project.open(project_path) as project:
+        names = [Path(s.path).name for item in project.items for s in item.sources]
+    moved = project_path.parent / "moved"
+    (project_path.parent / "images").rename(moved)
+    window = make_window()
+    workspace: Workspace = window.workspace
+    with qtbot.waitSignal(workspace.image_failed, timeout=20_000):
+        workspace.open_project(project_path)
+    banner = window.overlays.banner
+    assert names[0] in banner.text.text()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(moved))
+    with qtbot.waitSignal(workspace.image_loaded, timeout=20_000):
+        QTest.mouseClick(banner.action, Qt.MouseButton.LeftButton)
+    assert banner.isHidden()
+
+
+def test_save_elsewhere_copies_the_project(
+    make_window: Make,
+    project_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+) -> None:
+    from PySide6.QtWidgets import QFileDialog
+
+    from segcore.store import Project
+
+    window = make_window(project_path)
+    (tmp_path / "other disk").mkdir()
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "other disk")
+    )
+    window.workspace.save_asked.emit()
+    toast = window.overlays.toast
+    qtbot.waitUntil(lambda: toast.text.text().startswith("Saved in"), timeout=20_000)
+    with Project.open(tmp_path / "other disk" / project_path.name, write=False) as copy:
+        assert len(copy.items) == 3
