@@ -8,57 +8,44 @@ scribe (labels), to `Background` (reading) or to another process (models, refine
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from app.settings import Settings
 from app.workspace import review
 from app.workspace.background import Background
-from app.workspace.choices import Choices
 from app.workspace.jobs import Jobs
-from app.workspace.messages import Message, Remedy
+from app.workspace.messages import Message
 from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
 from app.workspace.queue import Queue
 from app.workspace.runs import Runs
 from app.workspace.scores import Scorekeeper, Scores
+from app.workspace.steps import Steps
 from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.images import ImageSource
-from segcore.labels import Guard, Labels, Patch
+from segcore.labels import Guard, Labels
 
 log = logging.getLogger(__name__)
 
 
-class Workspace(Choices):
+class Workspace(Steps):
     """The one object that everything on screen listens to. Lives on the GUI thread."""
-
-    _store_spoke = Signal(object)
-    _ticket_done = Signal(object)
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(settings, parent)
         self.background = Background(2, self)
         # What can wait (scores of the queue, the next item) must not stand before what cannot.
         self.idle = Background(1, self)
-        self.project: Any = None
-        self.item: Any = None
         self.requested: str | None = None
         self.z = 0
-        self.labels: Labels | None = None
         self.truth: Labels | None = None
         self.model: Any = None
         self.proposal: Any = None
         self.image: ImageSource | None = None
-        self._unapplied = 0
-        self._uncommitted: set[str] = set()
-        self._may_undo = self._may_redo = False
-        self.interrupt: Callable[[], bool] = lambda: False
-        """Set by the canvas: drops the gesture in progress; True if there was one."""
         self._windows: dict[str, tuple[float, float]] = {}
         self._slices: dict[str, int] = {}
-        self._history: list[Any] = []
         self._shelf = Shelf(self._open_bundle)
         self.queue = Queue(self.idle, self)
         self.queue.sort = self.settings.get("correct.sort")
@@ -69,8 +56,6 @@ class Workspace(Choices):
         self.scorekeeper.changed.connect(self._show_scores)
         self.background.failed.connect(self.report)
         self.idle.failed.connect(self.report)
-        self._store_spoke.connect(self._hear_store)
-        self._ticket_done.connect(self._hear_ticket)
 
     # -- project ------------------------------------------------------------------------------
 
@@ -84,10 +69,6 @@ class Workspace(Choices):
         if self.classes is None:
             return frozenset()
         return frozenset(int(c.id) for c in self.classes) - self.hidden_classes
-
-    @property
-    def read_only(self) -> bool:
-        return self.project is not None and bool(self.project.read_only)
 
     def open_project(self, path: Path | str, *, item: str | None = None) -> None:
         """Open a project; read-only, with a banner, where somebody else is writing.
@@ -279,146 +260,6 @@ class Workspace(Choices):
             lambda error: log.info("an item could not be prepared: %s", type(error).__name__),
         )
 
-    # -- edits --------------------------------------------------------------------------------
-
-    @property
-    def waiting_strokes(self) -> int:
-        """Steps that are not on the disk yet, those included that are still to be applied."""
-        return self._unapplied + len(self._uncommitted)
-
-    def submit(self, edit: Any, item_id: str | None = None) -> Any:
-        """Hand an edit to the scribe, of the open item unless told; gives its ticket, or None."""
-        if self.item is None or self.project is None:
-            return None
-        if self.read_only:
-            self.post(Message("This project is open for reading.", tone="warning"))
-            return None
-        return self._watched(self.project.scribe.submit(item_id or self.item.id, edit))
-
-    def undo(self) -> None:
-        """Take back the last step, or only the gesture that is in progress."""
-        if self.interrupt():
-            return
-        if self.can_undo:
-            self.undo_item(self.item.id)
-
-    def undo_item(self, item_id: str) -> None:
-        """Take back the last step of an item, which need not be the open one."""
-        if self.project is not None and not self.read_only:
-            self._watched(self.project.scribe.undo(item_id))
-
-    def redo(self) -> None:
-        if self.can_redo:
-            self._watched(self.project.scribe.redo(self.item.id))
-
-    def jump(self, event_id: Any) -> None:
-        """Go to a step of the history of the open item."""
-        if self.item is not None and not self.read_only:
-            self._watched(self.project.scribe.jump(self.item.id, event_id))
-
-    def _watched(self, ticket: Any) -> Any:
-        """Count a step until it is applied; the scribe's thread tells, this one hears."""
-        self._unapplied += 1
-        ticket.applied.add_done_callback(self._ticket_done.emit)
-        self.history_changed.emit()
-        return ticket
-
-    def _hear_ticket(self, applied: Any) -> None:
-        self._unapplied = max(0, self._unapplied - 1)
-        error = applied.exception()
-        if error is not None and self.project is not None:
-            self.report(error)
-        self.history_changed.emit()
-
-    @property
-    def history(self) -> list[Any]:
-        """Steps of the open item, oldest first, as last read."""
-        return self._history
-
-    @property
-    def undo_name(self) -> str:
-        """Name of the step that undo takes back, or ""."""
-        return next((r.name for r in reversed(self._history) if r.state == "done"), "")
-
-    @property
-    def redo_name(self) -> str:
-        return next((r.name for r in self._history if r.state == "undone"), "")
-
-    @property
-    def can_undo(self) -> bool:
-        known = self._may_undo or bool(self.undo_name)
-        return known and self.item is not None and not self.read_only
-
-    @property
-    def can_redo(self) -> bool:
-        known = self._may_redo or bool(self.redo_name)
-        return known and self.item is not None and not self.read_only
-
-    def _refresh_history(self) -> None:
-        item, project = self.item, self.project
-        if item is None or project is None:
-            self._history = []
-            self.history_changed.emit()
-            return
-
-        def show(rows: list[Any]) -> None:
-            if item is self.item:
-                self._history = rows
-                self._may_undo = self._may_redo = False
-                self.history_changed.emit()
-
-        self.background.run_latest("history", lambda: list(project.scribe.history(item.id)), show)
-
-    def _hear_store(self, event: Any) -> None:
-        """An event of the scribe, brought over to the GUI thread."""
-        if self.project is None:
-            return
-        name = type(event).__name__
-        if name == "Applied":
-            self._hear_applied(event)
-        elif name == "Committed":
-            self._uncommitted.difference_update(event.event_ids)
-            self.label_committed.emit(event)
-            self._refresh_history()
-        elif name == "StoreTrouble":
-            self.store_troubled.emit(event)
-            self.post(
-                Message(
-                    f"{_first_sentence(event.error)} {event.waiting} "
-                    f"{'stroke is' if event.waiting == 1 else 'strokes are'} kept in memory.",
-                    kind="banner",
-                    tone="danger",
-                    key="store",
-                    hint="Free some space; writing is tried again by itself.",
-                    remedy=Remedy("Save elsewhere", self.save_asked.emit),
-                )
-            )
-        elif name == "StoreRecovered":
-            self.store_recovered.emit()
-            self.withdraw("store")
-
-    def _hear_applied(self, event: Any) -> None:
-        patch: Patch | None = event.patch
-        if patch is not None and not patch.is_empty and not event.durable and event.event_id:
-            self._uncommitted.add(event.event_id)
-        for change in patch.fields if patch is not None else ():
-            if change.table == "item" and change.field == "state":
-                item = self.project.items.by_id(event.item_id)
-                self.queue.state_changed(event.item_id, item.state)
-                self.item_state_changed.emit(item)
-            elif change.table == "class":
-                self.classes_changed.emit(self.project.classes)
-        self._shelf.spoil(event.item_id)
-        if self.item is None or event.item_id != self.item.id:
-            return
-        self.labels = event.labels
-        # Known before the history is read again: Ctrl+Z may come at once.
-        self._may_undo = self._may_undo or event.kind != "undo"
-        self._may_redo = event.kind == "undo"
-        self.labels_changed.emit(event.labels, patch)
-        self.scorekeeper.follow(patch)
-        self._refresh_history()
-
     def set_window(self, low: float, high: float) -> None:
         """Values shown black and white; remembered for this item."""
         if self.item is not None:
@@ -559,8 +400,3 @@ class Workspace(Choices):
     def _remember_recent(self, path: Path) -> None:
         recent = [str(path), *(p for p in self.settings.get("memory.recent") if p != str(path))]
         self.settings.set("memory.recent", recent[:12])
-
-
-def _first_sentence(error: Exception) -> str:
-    text = error.message if isinstance(error, MaskwrightError) else "Writing has failed."
-    return text if text.endswith(".") else f"{text}."
