@@ -20,8 +20,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 echo "Installing Maskwright and what it needs (some minutes the first time)"
-"$venv/bin/python" -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools wheel
-"$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+"$venv/bin/python" -m pip install -qq --upgrade --constraint constraints.txt pip setuptools wheel
+"$venv/bin/python" -m pip install -qq --constraint constraints.txt --editable '.[dev]'
 
 # The extra `crf` is compiled here. Without it everything else works, so a failure is one sentence.
 if "$venv/bin/python" -c 'import pydensecrf' 2>/dev/null; then exit 0; fi

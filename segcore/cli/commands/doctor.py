@@ -26,14 +26,15 @@ def doctor(
     if as_json:
         console.say_json({"healthy": not broken, "findings": [f._asdict() for f in found]})
     else:
+        width = max(len(finding.name) for finding in found) + 2
         section = ""
         for finding in found:
             if finding.section != section:
                 section = finding.section
                 console.say(section)
-            console.say(f"  {finding.name:<14}{finding.value}")
+            console.say(f"  {finding.name:<{width}}{finding.value}")
             if finding.remedy:
-                console.say(f"  {'':<14}-> {finding.remedy}")
+                console.say(f"  {'':<{width}}-> {finding.remedy}")
         console.say()
         console.say("All that is needed is here." if not broken else "Something is missing.")
     if broken:
