@@ -26,11 +26,11 @@ def doctor(
     if as_json:
         console.say_json({"healthy": not broken, "findings": [f._asdict() for f in found]})
     else:
-        width = max(len(finding.name) for finding in found) + 2
-        section = ""
+        section, width = "", 0
         for finding in found:
             if finding.section != section:
                 section = finding.section
+                width = 2 + max(len(f.name) for f in found if f.section == section)
                 console.say(section)
             console.say(f"  {finding.name:<{width}}{finding.value}")
             if finding.remedy:
