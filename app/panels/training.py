@@ -340,7 +340,7 @@ class _Recipe(QWidget):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
-        self.steps = NumberField(10, 100_000, "steps")
+        self.steps = NumberField(1, 100_000, "steps")
         self.steps.setValue(int(workspace.settings.get("model.steps")))
         self.replay = NumberField(0, 90, "%")
         self.replay.setValue(50)

@@ -118,7 +118,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "model.steps",
         200,
-        Range(10, 20000, 10, "steps"),
+        Range(1, 20000, 10, "steps"),
         "Fine-tuning steps",
         "How long a fine-tuning started with one click runs.",
     ),
