@@ -29,7 +29,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from app.settings.settings import Settings  # noqa: E402
 from app.window.start import make_window  # noqa: E402
 from segcore.base import ClassId, ClassSet, SegClass  # noqa: E402
-from segcore.projects.demo import make_demo  # noqa: E402
+from segcore.projects.demo import ensure_demo  # noqa: E402
 from segcore.projects.new import NewProject, create_project  # noqa: E402
 from segcore.projects.splits import HoldOut  # noqa: E402
 
@@ -91,7 +91,7 @@ def shot_welcome(studio: Studio) -> None:
 
 def shot_demo(studio: Studio) -> None:
     """The demo as a newcomer sees it, in both themes and on a small screen."""
-    project = make_demo(studio.folder).path
+    project = ensure_demo(studio.folder)
     for name, size, theme in (
         ("demo_dark", LARGE, "dark"),
         ("demo_light", LARGE, "light"),
