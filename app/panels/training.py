@@ -71,6 +71,7 @@ class TrainingPanel(QWidget):
         self._note.setWordWrap(True)
         self.start = button("Start", "play", tone="primary", run=self._start)
         self.cancel = button("Cancel run", "x", run=workspace.runs.cancel)
+        self.resume = button("Resume", "play", run=workspace.runs.resume)
         self.promote = button("Promote", "arrow-up-to-line", run=workspace.runs.promote)
         self.back = button("Go back", "history", run=workspace.runs.go_back)
         self.again = button("New run", "rotate-ccw", run=self._new_run)
@@ -140,7 +141,7 @@ class TrainingPanel(QWidget):
         note.addWidget(self._note, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for quiet in (self.cancel, self.again, self.back):
+        for quiet in (self.cancel, self.resume, self.again, self.back):
             buttons.addWidget(quiet)
         buttons.addStretch(1)
         buttons.addWidget(self.start)
@@ -226,8 +227,10 @@ class TrainingPanel(QWidget):
         self._recipe.setVisible(view is None and not runs.starting)
         self.start.setVisible(not running and view is None)
         self.cancel.setVisible(view is not None and running)
-        self.promote.setVisible(view is not None and not view.promoted)
+        useless = view is not None and view.state in ("lost", "failed")
+        self.promote.setVisible(view is not None and not view.promoted and not useless)
         self.back.setVisible(view is not None and view.promoted)
+        self.resume.setVisible(view is not None and view.state in ("lost", "failed"))
         self.again.setVisible(view is not None and not running)
         if view is None:
             self._title.setText("Fine-tune")

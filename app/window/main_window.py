@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -39,6 +39,8 @@ class MainWindow(QMainWindow):
     ----------
     awaits_project : a project is opened at once, so no welcome page is built.
     """
+
+    closed = Signal()
 
     def __init__(self, workspace: Workspace, *, awaits_project: bool = False) -> None:
         super().__init__()
@@ -340,6 +342,7 @@ class MainWindow(QMainWindow):
             return
         self.queue.thumbnails.close()
         self.canvas_widget.shut_down()
+        self.closed.emit()
         event.accept()
 
 

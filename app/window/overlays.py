@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -226,6 +227,27 @@ class ProposalBar(_Floating):
             return
         self._mark.setPixmap(pixmap("sparkles", "text", 20, self.devicePixelRatioF()))
         self._title.setText(f"Proposal from {proposal.model}")
-        self._detail.setText("Your mask has changes of your own.")
+        self._detail.setText("")
+        self._count_classes(proposal)
         self.show()
         self.placed()
+
+    def _count_classes(self, proposal: Any) -> None:
+        """Say how many classes would change, counted beside the GUI thread."""
+        workspace = self._workspace
+        labels, z = workspace.labels, workspace.z
+        if labels is None:
+            return
+
+        def count() -> int:
+            ours, theirs = labels.read(z=z), proposal.labels.read(z=z)
+            other = ours != theirs
+            return len((set(np.unique(ours[other])) | set(np.unique(theirs[other]))) - {0})
+
+        def show(classes: int) -> None:
+            if workspace.proposal is proposal:
+                verb = "class differs" if classes == 1 else "classes differ"
+                self._detail.setText(f"{classes} {verb}")
+                self.placed()
+
+        workspace.background.run_latest("proposal", count, show)

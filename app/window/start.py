@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.settings.settings import Settings, default_file
 from app.window.main_window import MainWindow, apply_theme
 from app.workspace import Workspace
+from app.workspace.collector import Collector
 from segcore.base import MaskwrightError
 
 
@@ -27,6 +28,8 @@ def make_window(project: Path | None = None, settings: Settings | None = None) -
     workspace = Workspace(settings or Settings(default_file()))
     apply_theme(workspace)
     window = MainWindow(workspace, awaits_project=project is not None)
+    collector = Collector(window)
+    window.closed.connect(collector.stop)
     if project is not None:
         _AfterFirstFrame(window, lambda: open_project(window, project))
     return window

@@ -225,6 +225,23 @@ class Runs(QObject):
             self.view.state = "cancelling"
             self._workspace.run_changed.emit(self.view)
 
+    def resume(self) -> None:
+        """Let a run go on that lost its process."""
+        view = self.view
+        if view is None or view.state not in ("lost", "failed"):
+            return
+
+        def work() -> None:
+            from segcore.service import trainer
+
+            trainer.launch(view.path)
+
+        def done(_: None) -> None:
+            view.state, view.reason = "preparing", ""
+            self.follow(view)
+
+        self._workspace.background.run(work, done)
+
     def promote(self) -> None:
         """Let the new model predict from now on."""
         project, view = self._workspace.project, self.view

@@ -28,6 +28,8 @@ from segcore.images import ImageSource
 from segcore.labels import Guard, Labels
 
 log = logging.getLogger(__name__)
+_FOLLOW_MS = 1000
+_FIND_RUNS_MS = 600
 
 
 class Workspace(Steps):
@@ -52,6 +54,14 @@ class Workspace(Steps):
         self.scorekeeper = Scorekeeper(self.background, self)
         self.jobs = Jobs(self)
         self.runs = Runs(self)
+        # Looked for later: what that imports must not delay the first picture.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_FIND_RUNS_MS)
+        self._later.timeout.connect(self.runs.find)
+        self._follower = QTimer(self)
+        self._follower.setInterval(_FOLLOW_MS)
+        self._follower.timeout.connect(self._follow_writer)
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
         self.background.failed.connect(self.report)
@@ -99,8 +109,8 @@ class Workspace(Steps):
         self.active_class_changed.emit(self.active_class)
         if project.read_only:
             self._say_read_only(project)
-        # Later: what it imports must not delay the first picture.
-        QTimer.singleShot(600, self.runs.find)
+            self._follower.start()
+        self._later.start()
         wanted = item or self.settings.get("memory.last_items").get(str(project.path))
         if wanted is None or self.queue.row_of(wanted) < 0:
             wanted = self.queue.order[0] if len(self.queue) else None
@@ -118,6 +128,24 @@ class Workspace(Steps):
             )
         )
 
+    def _follow_writer(self) -> None:
+        """Read-only: see what the writing process has committed since."""
+        project = self.project
+        if project is None or not project.read_only:
+            self._follower.stop()
+            return
+
+        def show(changed: frozenset[str]) -> None:
+            if project is not self.project or not changed:
+                return
+            for item_id in changed:
+                self._shelf.spoil(item_id)
+                self.queue.state_changed(item_id, project.items.by_id(item_id).state)
+            if self.item is not None and self.item.id in changed:
+                self.reload_item()
+
+        self.idle.run_latest("follow", project.poll, show)
+
     def close_project(self) -> None:
         """Finish what waits to be written, then let go of the project."""
         if self.project is None:
@@ -127,6 +155,8 @@ class Workspace(Steps):
             last = dict(self.settings.get("memory.last_items"))
             last[str(project.path)] = self.item.id
             self.settings.set("memory.last_items", dict(list(last.items())[-50:]))
+        self._later.stop()
+        self._follower.stop()
         self.jobs.forget()
         self.runs.forget()
         self.item = self.labels = self.truth = self.image = None

@@ -236,3 +236,20 @@ def make_image(qtbot: Any) -> Callable[[list[tuple[int, float]]], Any]:
         return curve.grab().toImage()
 
     return make
+
+
+def test_a_run_that_lost_its_process_can_go_on(
+    panel: TrainingPanel, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    from segcore.service import trainer
+
+    launched: list[Path] = []
+    monkeypatch.setattr(trainer, "launch", launched.append)
+    monkeypatch.setattr(trainer, "running", lambda _: True)
+    show(panel, ended(None, None, state="lost"))
+    assert panel.resume.isVisible()
+    assert not panel.promote.isVisible()
+    panel.resume.click()
+    qtbot.waitUntil(lambda: bool(launched), timeout=20_000)
+    qtbot.waitUntil(panel.cancel.isVisible, timeout=20_000)
+    panel._workspace.runs.forget()

@@ -269,3 +269,26 @@ def test_no_scores_before_anything_is_open(workspace: Workspace) -> None:
     workspace.set_slice(3)
     workspace.accept()
     assert workspace.item is None
+
+
+def test_a_window_that_only_reads_follows_the_one_that_writes(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    writer, reader = open_workspace, Workspace()
+    try:
+        with qtbot.waitSignal(reader.item_opened, timeout=20_000):
+            reader.open_project(writer.project.path, item=writer.item.id)
+        assert reader.labels is not None
+        before = reader.labels.read()
+        writer.submit(stroke(writer, 100.5, 200.5))
+        settle(writer, qtbot)
+        assert writer.labels is not None
+        painted = writer.labels.read()
+        assert (painted != before).any()
+        qtbot.waitUntil(
+            lambda: reader.labels is not None and (reader.labels.read() == painted).all(),
+            timeout=20_000,
+        )
+        assert reader.queue.state(writer.item.id) == "corrected"
+    finally:
+        reader.shut_down()
