@@ -114,7 +114,10 @@ def make_layer(
         name: layers.require_fits(row.name, row.shape, plane) for name, plane in planes.items()
     }
     layers.require_known(row.name, project.classes, volumes["class"])
-    count = int(volumes["instance"].max(initial=0)) if "instance" in volumes else 0
+    # Objects of the truth are compared, never edited: they keep their numbers and use none up.
+    count = 0
+    if "instance" in volumes and role != "truth":
+        count = int(volumes["instance"].max(initial=0))
     return layers.make(
         project.contents.cache,
         number=project.next_layer(),

@@ -433,7 +433,8 @@ class Project:
         role : "label" (a person's; the item becomes corrected, undoable), "truth", or
             "prediction" (see `store_prediction`).
         classes : (y, x) or (z, y, x), ids of this project's classes, 0 = unlabelled.
-        instances : numbers of objects, 0 = none; renumbered if the item has objects already.
+        instances : numbers of objects, 0 = none. Truth keeps them; elsewhere they are moved up
+            behind those that the item has had.
         origin : row of `source`; None is "imported" by this person.
         group : id that imports into many items share.
 

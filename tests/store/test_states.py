@@ -235,3 +235,19 @@ def test_a_state_set_to_what_it_is_leaves_no_step(project: Project) -> None:
     item = project.items[0]
     project.apply(item, SetState(state="new"))
     assert project.scribe.history(item.id) == []
+
+
+def test_objects_of_the_truth_keep_their_numbers_and_use_none_up(project: Project) -> None:
+    item = project.items[0]
+    classes = np.full((300, 520), 3, np.uint16)
+    instances = np.zeros((300, 520), np.uint32)
+    instances[:40, :50] = 7
+    for _ in range(2):
+        project.import_layer(item, "truth", classes, instances)
+        assert item.truth is not None
+        assert np.array_equal(item.truth.read(plane="instance"), instances)
+    assert item.next_instance == 1
+    project.import_layer(item, "label", classes, instances)
+    project.import_layer(item, "label", classes, instances)
+    assert sorted(item.instances) == [14]
+    assert (item.labels.read(plane="instance") == instances * 2).all()
