@@ -29,7 +29,7 @@ def style_sheet(hexa: Callable[[str], str], line: int) -> str:
 
 
 _SHEET = """
-QWidget { color: @text; }
+
 QMainWindow, QWidget#bars { background: @window; }
 QToolTip { background: @raised; color: @text; border: 1px solid @separator; padding: 4px 8px; }
 

@@ -107,3 +107,9 @@ def test_icons_that_the_code_names_are_there() -> None:
 
 def test_the_licence_of_the_icons_comes_along() -> None:
     assert "ISC" in (FOLDER / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_no_drawing_is_carried_along_unused() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in APP.rglob("*.py"))
+    named = set(re.findall(r'"([a-z0-9-]+)"', code))
+    assert sorted(f.stem for f in FOLDER.glob("*.svg") if f.stem not in named) == []
