@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QSlider
 
-from app.theme.controls import Segmented, ThemedLabel, icon_button, label
+from app.theme.controls import Segmented, ThemedLabel, button, icon_button, label
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -35,8 +35,10 @@ class ViewPanel(Section):
             grid.addWidget(name, number, 0)
             grid.addWidget(slider, number, 1)
             grid.addWidget(text, number, 2)
+        self.predict = button("Predict this item", "sparkles", run=workspace.predict)
         self.body_layout.addWidget(self.mode)
         self.body_layout.addLayout(grid)
+        self.body_layout.addWidget(self.predict)
         self._connect()
         self.refresh()
 
@@ -49,11 +51,18 @@ class ViewPanel(Section):
         workspace.look_changed.connect(self.refresh)
         workspace.item_opened.connect(self.refresh)
         workspace.proposal_changed.connect(self.refresh)
+        workspace.item_state_changed.connect(self.refresh)
+        workspace.jobs_changed.connect(self.refresh)
         workspace.project_closed.connect(self.refresh)
 
     def refresh(self, *_: object) -> None:
         """Show what is chosen."""
         workspace = self._workspace
+        # Offered here only while there is no mask yet and nobody is making one.
+        item = workspace.item
+        blank = item is not None and workspace.queue.state(item.id) == "new"
+        asked = item is not None and any(r.item_id == item.id for r in workspace.jobs.running)
+        self.predict.setVisible(blank and not asked and not workspace.read_only)
         self.mode.set_value(workspace.view_mode)
         has_model = workspace.model is not None or workspace.proposal is not None
         self.mode.set_available("model", has_model, "No model has predicted this item.")

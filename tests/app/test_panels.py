@@ -257,3 +257,16 @@ def test_a_step_that_only_erases_says_what_was_lost() -> None:
         pixels = {0: (71, 0), 11: (0, 71)}  # noqa: RUF012
 
     assert pixels_text(Step()) == "−71 px"
+
+
+def test_predict_is_offered_while_there_is_no_mask(
+    open_workspace: Workspace, show: Any, qtbot: Any
+) -> None:
+    w = open_workspace
+    panel = show(ViewPanel(w))
+    assert not panel.predict.isVisible()
+    w.open_item(w.queue.order[2])
+    qtbot.waitUntil(lambda: w.item.id == w.queue.order[2], timeout=20_000)
+    assert panel.predict.isVisible()
+    w.submit(Stroke(0, ((50.5, 50.5),), 5, 11, origin=w.person_origin()))
+    qtbot.waitUntil(lambda: not panel.predict.isVisible(), timeout=20_000)
