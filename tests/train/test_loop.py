@@ -354,7 +354,7 @@ def test_a_real_network_trains_on_real_pictures(shared_data: Path, tmp_path: Pat
     for path in sorted((folder / "images").glob("*.jpg"))[:2]:
         values = cv2.imread(str(folder / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
         items.append(TrainItem(path.stem, (path,), classes.value_to_id()[values]))
-    recipe = Recipe(steps=2, batch=2, crop_height=64, crop_width=64)
+    recipe = Recipe(steps=2, batch=2, crop_height=64, crop_width=64, half=False)
     make_run(tmp_path / "real", recipe)
     freeze(items, tmp_path / "real", classes)
     report = train(tmp_path / "real")
