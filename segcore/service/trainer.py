@@ -81,12 +81,20 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
 # Run by an interpreter without site packages, in milliseconds. It ends at once, so the trainer
 # belongs to the system: it is no child that the window would have to collect, or take along.
 # It is bound to the last of the cores: not all its threads heed a limit of their number.
+# Linux may share the processor by session first and by niceness only within one. The trainer has
+# a session of its own, so that session needs the niceness too: without it, a training at -8 got
+# 39 % of a core beside others at 0, and with it all of one.
 _DETACH = """
 import os, subprocess, sys
 os.nice(int(sys.argv[1]))
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(sys.argv[2]):])
 child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=2, start_new_session=True)
+try:
+    with open(f"/proc/{child.pid}/autogroup", "w") as group:
+        group.write(sys.argv[1])
+except OSError:
+    pass
 print(child.pid)
 """
 

@@ -94,6 +94,9 @@ def test_a_training_outlives_the_window_gives_way_pauses_and_stops(
         assert len(process.cpu_affinity()) == max(1, cores - 1)
     if os.name == "posix":
         assert process.nice() >= 10
+        session = Path(f"/proc/{process.pid}/autogroup")
+        if session.is_file():  # Linux that shares the processor by session
+            assert int(session.read_text().split()[-1]) >= 10
         assert os.getsid(pid) == pid
     with pytest.raises(MaskwrightError, match="being trained already"):
         trainer.launch(run_dir)
