@@ -109,7 +109,7 @@ def nuclei_project(folder: Path) -> Path:
     images, truth = folder / "images", folder / "truth"
     rows = [row.split(",") for row in (DATA / "nuclei/index.csv").read_text().splitlines()]
     head, body = rows[0], rows[1:]
-    chosen = [r for r in body if r[head.index("kind")] == "colour_bright"][:12]
+    chosen = [r for r in body if r[head.index("kind")] == "colour_bright"][:20]
     for source, target in (("images", images), ("labels", truth)):
         target.mkdir()
         for row in chosen:
@@ -129,7 +129,7 @@ def nuclei_project(folder: Path) -> Path:
             truth=truth,
             classes=classes,
             instances="nucleus",
-            hold_out=HoldOut.parse("none"),
+            hold_out=HoldOut.parse("0.3"),
         )
     )
     return path
@@ -212,13 +212,11 @@ def shot_ct(studio: Studio) -> None:
     )
     hands = studio.window(path, LARGE)
     hands.window.actions_set.run("window.lung")
-    for _ in range(8):
-        hands.key(Qt.Key.Key_Up)
     for class_id, x in ((2, 150), (3, 360)):
         hands.key(Qt.Key.Key_Q)
         hands.choose_class(class_id)
-        hands.drag([(200, x), (260, x), (300, x)])
-        hands.drag([(120, 256), (256, 256), (400, 256)], RIGHT)
+        hands.drag([(190, x), (260, x), (330, x)])
+        hands.drag([(120, 256), (256, 256), (430, 256)], RIGHT)
         hands.wait(
             lambda: hands.workspace.pending is not None and not hands.workspace.jobs._solving, 60
         )

@@ -291,7 +291,8 @@ class TrainingPanel(QWidget):
             when = f"step {view.steps:,}" if view.steps else "the end"
             self._say(f"Promote opens at {when}, when the held-out score is final.", "info")
         elif view.new_mean is None or view.old_mean is None:
-            self._say(view.note or "Not measured: no recommendation.", "info")
+            note = view.note or "not measured"
+            self._say(f"{note[:1].upper()}{note[1:]}. No recommendation.", "info")
         elif wins:
             self._say(f"The new model is better on {view.items or 'the'} held-out items.", "info")
         else:
