@@ -348,6 +348,7 @@ def test_who_knows_the_key_but_is_no_process_of_ours_is_shown_out(
 
 
 def test_closing_ends_the_processes_and_all_events(heard: Heard) -> None:
+    others = set(threading.enumerate())
     client = Client("refiner", heard)
     number = client.submit(long_job(), budget_s=100)
     heard.wait_state(number, "running")
@@ -359,7 +360,10 @@ def test_closing_ends_the_processes_and_all_events(heard: Heard) -> None:
     _, alive = psutil.wait_procs(processes, timeout=10)
     assert not alive
     assert len(heard.events) == count
-    assert not [t for t in threading.enumerate() if t.name.startswith(("refiner", "door"))]
+    own = set(threading.enumerate()) - others
+    for thread in own:
+        thread.join(10)
+    assert not [thread for thread in own if thread.is_alive()]
     client.close()
 
 
