@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ def is_project(argument: str) -> bool:
 
 def open_window(project: str | Path | None) -> int:
     """Open the window, with a project or on its start page; returns when it is closed."""
+    if "torch" in sys.modules:
+        # Making the demo has just loaded it, and the window's process never holds it.
+        return _in_a_fresh_process([] if project is None else [str(project)])
     from app.qt_libraries import require_qt
     from segcore.base import MaskwrightError
 
@@ -29,6 +33,13 @@ def open_window(project: str | Path | None) -> int:
 
         show_error(error)
         return 1
+
+
+def _in_a_fresh_process(arguments: list[str]) -> int:
+    """Run the program again with these arguments; its exit code."""
+    import subprocess
+
+    return subprocess.call([sys.executable, "-m", "app.main", *arguments])
 
 
 def window_host() -> Host:
@@ -49,13 +60,10 @@ def startup_report() -> int:
     require_qt()
     demo = places().demo / DEMO
     if not (demo / "project.db").is_file():
-        import subprocess
-        import sys
-
         from segcore.projects.demo import ensure_demo
 
         ensure_demo()
-        return subprocess.call([sys.executable, "-m", "app.main", "--startup-report"])
+        return _in_a_fresh_process(["--startup-report"])
     from app.startup_report import report
 
     return report(demo)

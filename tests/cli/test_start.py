@@ -13,6 +13,7 @@ import pytest
 
 from app.main import main
 from app.qt_libraries import DEBIAN_PACKAGES, missing_libraries, trouble_of
+from app.start import open_window
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,16 @@ def test_a_bare_call_and_a_project_open_the_window(opened: list[object], tmp_pat
     assert main([]) == 0
     assert main([str(project)]) == 0
     assert opened == [None, str(project)]
+
+
+def test_a_process_that_has_loaded_torch_leaves_the_window_to_a_fresh_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
+    assert open_window(tmp_path / "a.maskwright") == 0
+    assert calls == [[sys.executable, "-m", "app.main", str(tmp_path / "a.maskwright")]]
 
 
 def test_what_is_no_existing_project_folder_is_a_command(
