@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segcore.base import BadFile
-from segcore.images.registry import FAMILIES, family_of_name, read_head
+from segcore.images.registry import FAMILIES, family_of_name, read_head, unreadable
 
 
 class Fingerprint(NamedTuple):
@@ -32,15 +32,8 @@ def fingerprint(path: Path) -> Fingerprint:
             state = path.stat()
             return Fingerprint(state.st_size, state.st_mtime_ns)
         states = [entry.stat() for entry in path.iterdir() if entry.is_file()]
-    except FileNotFoundError:
-        raise BadFile(
-            f"{path.name} does not exist.", "Check the name, or whether the file was moved."
-        ) from None
     except OSError as error:
-        raise BadFile(
-            f"{path.name} could not be read: {error.strerror or 'the system refused'}.",
-            "Check the permissions and the connection to the disk.",
-        ) from None
+        raise unreadable(path, error) from None
     return Fingerprint(
         sum(state.st_size for state in states),
         max((state.st_mtime_ns for state in states), default=0),

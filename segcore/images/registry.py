@@ -84,15 +84,20 @@ def read_head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
-        raise BadFile(
-            f"{path.name} does not exist.", "Check the name, or whether the file was moved."
-        ) from None
     except OSError as error:
-        raise BadFile(
-            f"{path.name} could not be read: {error.strerror or 'the system refused'}.",
-            "Check the permissions and the connection to the disk.",
-        ) from None
+        raise unreadable(path, error) from None
     if not head:
         raise BadFile(f"{path.name} is empty: it has 0 bytes.", "Copy it again from its source.")
     return head
+
+
+def unreadable(path: Path, error: OSError) -> BadFile:
+    """What the system said about a file, as a sentence with its remedy."""
+    if isinstance(error, FileNotFoundError):
+        return BadFile(
+            f"{path.name} does not exist.", "Check the name, or whether the file was moved."
+        )
+    return BadFile(
+        f"{path.name} could not be read: {error.strerror or 'the system refused'}.",
+        "Check the permissions and the connection to the disk.",
+    )

@@ -1,7 +1,9 @@
-"""Real labels to export."""
+"""Real labels to export, and awkward masks to read."""
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 
 from segcore.base import CLASS_PRESETS
@@ -37,3 +39,15 @@ def nuclei_items(shared_data):
         labels = Labels.from_array(mask.classes, instance=mask.instances)
         items.append(ExportItem(path.stem, (folder / "images" / path.name,), labels))
     return items
+
+
+@pytest.fixture(scope="session")
+def odd(shared_data):
+    return shared_data / "odd"
+
+
+@pytest.fixture(scope="session")
+def plain(odd):
+    """Class ids of the scene that every mask of the folder shows."""
+    mask = cv2.imread(str(odd / "plain_mask.png"), cv2.IMREAD_UNCHANGED)
+    return (mask + 1).astype(np.uint16)

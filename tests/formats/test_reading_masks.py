@@ -29,18 +29,6 @@ SCENE = ClassSet.from_rows(
 SIZE = (120, 160)
 
 
-@pytest.fixture(scope="module")
-def odd(shared_data):
-    return shared_data / "odd"
-
-
-@pytest.fixture(scope="module")
-def plain(odd):
-    """Class ids of the scene that every mask of the folder shows."""
-    mask = cv2.imread(str(odd / "plain_mask.png"), cv2.IMREAD_UNCHANGED)
-    return (mask + 1).astype(np.uint16)
-
-
 # -- the folder of awkward masks ----------------------------------------------------------------
 
 
