@@ -1,0 +1,216 @@
+"""Opening: which item and which slice are on screen, what lies over its picture, and what is read
+ahead of the person.
+
+The item before stays whole on screen until the next one is read: no stroke can land between two.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.settings import Settings
+from app.workspace.background import Background
+from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
+from app.workspace.queue import Queue
+from app.workspace.scores import Scorekeeper, Scores
+from app.workspace.steps import Steps
+from segcore.base import ClassSet, MaskwrightError
+from segcore.images import ImageSource
+from segcore.labels import Labels
+
+log = logging.getLogger(__name__)
+
+
+class Opening(Steps):
+    """The part of the workspace that shows items of the project, one at a time."""
+
+    def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
+        super().__init__(settings, parent)
+        self.background = Background(2, self)
+        # What can wait (scores of the queue, the next item) must not stand before what cannot.
+        self.idle = Background(1, self)
+        self.requested: str | None = None
+        self.z = 0
+        self.truth: Labels | None = None
+        self.model: Any = None
+        self.proposal: Any = None
+        self.image: ImageSource | None = None
+        self._windows: dict[str, tuple[float, float]] = {}
+        self._slices: dict[str, int] = {}
+        self._shelf = Shelf(self._open_bundle)
+        self.queue = Queue(self.idle, self)
+        self.queue.sort = self.settings.get("correct.sort")
+        self.scorekeeper = Scorekeeper(self.background, self)
+        self.queue.changed.connect(self.queue_changed)
+        self.scorekeeper.changed.connect(self._show_scores)
+        self.background.failed.connect(self.report)
+        self.idle.failed.connect(self.report)
+
+    @property
+    def classes(self) -> ClassSet | None:
+        return None if self.project is None else self.project.classes
+
+    def _forget_items(self) -> None:
+        """The project is closed: nothing is on screen, nothing is kept for later."""
+        self.item = self.labels = self.truth = self.image = None
+        self.model = self.proposal = self.pending = self.requested = None
+        self._shelf.clear()
+        self._windows.clear()
+        self._slices.clear()
+        self.queue.load(None)
+        self.scorekeeper.open(None, None, None)
+
+    # -- item and slice -----------------------------------------------------------------------
+
+    def open_item(self, item_id: str) -> None:
+        """Ask for an item: it is on screen at once if it was prepared, else when it is read.
+
+        Until then the item before stays whole on screen, so that no stroke can land between two.
+        """
+        if self.project is None or item_id == self.requested:
+            return
+        self.requested = item_id
+        item = self.project.items.by_id(item_id)
+        self.item_requested.emit(item)
+        ready = self._shelf.take(item_id)
+        if ready is not None:
+            self._show(ready)
+            return
+        self.background.run(
+            lambda: self._shelf.prepare(item_id),
+            self._show,
+            lambda error: self._cannot_open(item_id, error),
+        )
+
+    def reload_item(self) -> None:
+        """Read the open item again (its file was found, a prediction was stored)."""
+        if self.item is not None:
+            self._shelf.spoil(self.item.id)
+            self.requested = None
+            self.open_item(self.item.id)
+
+    def step(self, step: int) -> None:
+        """Go `step` rows on in the queue."""
+        if self.requested is None:
+            return
+        neighbour = self.queue.neighbour(self.requested, step)
+        if neighbour is not None:
+            self.open_item(neighbour)
+
+    def set_slice(self, z: int) -> None:
+        """Show another slice of a volume."""
+        if self.labels is None:
+            return
+        z = min(max(z, 0), self.labels.shape.z - 1)
+        if z != self.z:
+            self.z = z
+            self._slices[self.item.id] = z
+            self.slice_changed.emit(z)
+            self._warm_slices(z)
+
+    def _warm_slices(self, z: int) -> None:
+        labels, image = self.labels, self.image
+
+        def warm() -> None:
+            for near in (z, z + 1, z - 1):
+                if labels is not None and 0 <= near < labels.shape.z:
+                    make_resident(labels, near)
+                    if image is not None and image.shape.y * image.shape.x <= 1 << 24:
+                        image.read(near)
+
+        self.background.run_latest("slices", warm, lambda _: None, lambda _: None)
+
+    def _open_bundle(self, item_id: str) -> OpenedItem:
+        project = self.project
+        if project is None:
+            raise MaskwrightError("The project is closed.")
+        return open_bundle(project.items.by_id(item_id), self._slices.get(item_id))
+
+    def _cannot_open(self, item_id: str, error: Exception) -> None:
+        if item_id == self.requested:
+            self.requested = None if self.item is None else self.item.id
+            self.report(error)
+
+    def _show(self, opened: OpenedItem) -> None:
+        if self.project is None or opened.item.id != self.requested:
+            return
+        self.drop_pending()
+        self.item, self.image = opened.item, opened.image
+        self.labels, self.truth = opened.labels, opened.truth
+        self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z
+        self.window = self._windows.get(opened.item.id, opened.window)
+        self._may_undo = self._may_redo = False
+        self.item_opened.emit(opened.item)
+        self.window_changed.emit(*self.window)
+        if opened.error is not None:
+            self.image_failed.emit(opened.error)
+        else:
+            self.image_loaded.emit(opened.image)
+        self.labels_changed.emit(opened.labels, None)
+        self.proposal_changed.emit(opened.proposal)
+        self.scorekeeper.open(opened.item, self.classes, opened.labels)
+        self._refresh_history()
+        # After the frame is painted: what comes next must not delay what is shown now.
+        QTimer.singleShot(0, self._prefetch)
+
+    def _prefetch(self) -> None:
+        if self.item is None or not self.settings.get("model.prefetch"):
+            return
+        for step in (1, -1):
+            near = self.queue.neighbour(self.item.id, step)
+            if near is not None and self._shelf.take(near) is None:
+                self._prepare(near)
+
+    def _prepare(self, item_id: str) -> None:
+        self.idle.run_latest(
+            ("prefetch", item_id),
+            lambda: self._shelf.prepare(item_id),
+            lambda _: None,
+            lambda error: log.info("an item could not be prepared: %s", type(error).__name__),
+        )
+
+    def set_window(self, low: float, high: float) -> None:
+        """Values shown black and white; remembered for this item."""
+        if self.item is not None:
+            self._windows[self.item.id] = (low, high)
+        super().set_window(low, high)
+
+    # -- what is shown of it ------------------------------------------------------------------
+
+    def _show_scores(self, scores: Scores) -> None:
+        if self.item is not None and scores.has_truth:
+            self.queue.score_changed(self.item.id, scores.mean_iou)
+        self.scores_changed.emit(scores)
+
+    @property
+    def scores(self) -> Scores:
+        return self.scorekeeper.scores
+
+    def show_prediction(self, layer: Any, *, proposal: bool) -> None:
+        """A prediction of the open item was stored; it waits as a proposal or was adopted."""
+        self.model = layer
+        self.proposal = layer if proposal else None
+        self.proposal_changed.emit(self.proposal)
+        self.look_changed.emit()
+
+    @property
+    def shown_labels(self) -> Labels | None:
+        """The layer that the view shows: label, the model's (a proposal first), or truth."""
+        if self.view_mode == "truth":
+            return self.truth
+        if self.view_mode == "model":
+            layer = self.proposal or self.model
+            return None if layer is None else layer.labels
+        return self.labels
+
+    @property
+    def near(self) -> tuple[int, float, float]:
+        """The place that the person looks at: (z, y, x)."""
+        if self.cursor is not None:
+            return self.cursor.z, float(self.cursor.y), float(self.cursor.x)
+        if self.labels is None:
+            return 0, 0.0, 0.0
+        return self.z, self.labels.shape.y / 2, self.labels.shape.x / 2
