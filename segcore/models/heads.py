@@ -11,6 +11,8 @@ from segcore.models.pairing import pair
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from segcore.models.segmodel import SegModel
 
 
@@ -74,13 +76,33 @@ def for_project(model: SegModel, project_classes: ClassSet) -> tuple[SegModel, H
     kept = tuple(plan.classes.scored[channel].uuid for channel in plan.frozen)
     spec: ModelSpec = model.spec.changed(classes=plan.classes, frozen=kept)
     new = build_from_spec(spec)
-    head = {id(parameter) for parameter in model.head.parameters()}
-    named = {name for name, p in model.named_parameters() if id(p) in head}
-    state = {key: value for key, value in model.state_dict().items() if key not in named}
+    axes = model.class_axes()
+    there = dict(model.named_parameters())
+    state = {key: value for key, value in model.state_dict().items() if key not in axes}
     new.load_state_dict(state, strict=False)
+    here = dict(new.named_parameters())
     with torch.no_grad():
-        for channel, old in plan.copied.items():
-            new.head.weight[channel] = model.head.weight[old]
-            if new.head.bias is not None and model.head.bias is not None:
-                new.head.bias[channel] = model.head.bias[old]
+        for name, where in axes.items():
+            _carry(there[name], here[name], where, plan, model.spec.outputs, spec.outputs)
     return new, plan
+
+
+def _carry(
+    old: Tensor, new: Tensor, where: Mapping[int, int], plan: HeadPlan, had: int, has: int
+) -> None:
+    """Fill a parameter from the old one: classes by the plan, all that is no class by its place."""
+    import torch
+
+    targets, sources = [], []
+    for axis, length in enumerate(new.shape):
+        if axis not in where:
+            pairs = [(i, i) for i in range(length)]
+        else:
+            first = where[axis]
+            pairs = [(i, i) for i in range(first)]
+            pairs += [(first + to, first + of) for to, of in plan.copied.items()]
+            pairs += [(i, i - has + had) for i in range(first + has, length)]
+        targets.append(torch.tensor([to for to, _ in pairs], dtype=torch.long))
+        sources.append(torch.tensor([of for _, of in pairs], dtype=torch.long))
+    if all(len(chosen) for chosen in targets):
+        new[torch.meshgrid(*targets, indexing="ij")] = old[torch.meshgrid(*sources, indexing="ij")]

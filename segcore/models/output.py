@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+COARSE = "_coarse"  # ends the name of an auxiliary output that keeps its own, smaller size
+
+
 @dataclass(frozen=True)
 class SegOutput:
     """The output of `SegModel.forward`; axes B batch, C classes, D depth, H rows, W columns.
@@ -21,7 +24,8 @@ class SegOutput:
     instances : (B, H, W) int64 object numbers, 0 = none; only of models with that task.
     panoptic : (B, H, W) int64 segment numbers, 0 = none; only of models with that task.
     prompted : (B, N, H, W) logits of N masks that answer clicks or boxes; only with that task.
-    aux : further outputs by name that a loss may want (deep supervision, a boundary head).
+    aux : further outputs by name that a loss may want (deep supervision, a boundary head), while
+        training; at the input's size unless the name ends in ``_coarse``.
     """
 
     logits: Tensor

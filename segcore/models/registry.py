@@ -24,32 +24,92 @@ if TYPE_CHECKING:
     from segcore.models.segmodel import SegModel
 
 Builder = Callable[[ModelSpec], "nn.Module"]
+Refusal = Callable[[str, Mapping[str, Any]], "str | None"]
 
-_FAMILY_MODULES = ("segcore.models.unet", "segcore.models.fpn")
+_FAMILY_MODULES = (
+    "segcore.models.unet",
+    "segcore.models.fpn",
+)
 _GROUP = "maskwright.models"
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a family, with its default and what it does."""
+    """One option of a family, with its default and what it does.
+
+    Parameters
+    ----------
+    choices : the values it can have; empty where any value of the default's kind will do.
+    """
 
     name: str
     default: Any
     help: str
+    choices: tuple[Any, ...] = ()
+
+    def takes(self, value: Any) -> bool:
+        """Whether the value is of the default's kind and among the choices, if there are any."""
+        if self.choices:
+            return any(value == c and type(value) is type(c) for c in self.choices)
+        if self.default is None:
+            return True
+        if isinstance(self.default, list | tuple):
+            alike = isinstance(value, list | tuple)
+            return alike and all(_same_kind(v, d) for v in value for d in self.default[:1])
+        return _same_kind(value, self.default)
+
+
+def _same_kind(value: Any, example: Any) -> bool:
+    if isinstance(example, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(example)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A row of the table."""
+    """A row of the table.
+
+    Parameters
+    ----------
+    title : the name that people use.
+    idea : what sets it apart, in one sentence.
+    paper : a link to it; `year` is that of its first publication.
+    tasks : such as ("semantic",).
+    encoder : the default one; "" for a family whose encoder is its own.
+    builder : makes the network of a spec, with random numbers.
+    refusal : says in one sentence why an encoder cannot be had with these options, or None.
+    licence : of the code that builds the network, where it is not this project's own.
+    """
 
     name: str
     title: str
+    idea: str
     paper: str
     year: int
     tasks: tuple[str, ...]
     encoder: str
     options: tuple[Option, ...]
     builder: Builder
+    refusal: Refusal | None = None
+    licence: str = ""
+
+    def refuses(self, encoder: str, options: Mapping[str, Any] | None = None) -> str | None:
+        """Why this family cannot be built on an encoder, in one sentence; None where it can.
+
+        Needs no torch, so that a dialog can ask for every encoder there is. None is no promise for
+        a name that nobody has heard of: only building it shows.
+
+        Parameters
+        ----------
+        options : those that are not the family's defaults.
+        """
+        if not self.encoder:
+            return f"{self.title} has an encoder of its own." if encoder else None
+        if self.refusal is None:
+            return None
+        return self.refusal(
+            encoder, {o.name: o.default for o in self.options} | dict(options or {})
+        )
 
 
 _TABLE: dict[str, Architecture] = {}
@@ -63,8 +123,11 @@ def register(
     year: int,
     tasks: Sequence[str],
     title: str = "",
+    idea: str = "",
     encoder: str = "",
     options: Sequence[Option] = (),
+    refusal: Refusal | None = None,
+    licence: str = "",
 ) -> Callable[[Builder], Builder]:
     """Enter a builder into the table.
 
@@ -77,7 +140,17 @@ def register(
         if name in _TABLE:
             raise ValueError(f'an architecture named "{name}" is registered already')
         _TABLE[name] = Architecture(
-            name, title or name, paper, year, tuple(tasks), encoder, tuple(options), builder
+            name,
+            title or name,
+            idea,
+            paper,
+            year,
+            tuple(tasks),
+            encoder,
+            tuple(options),
+            builder,
+            refusal,
+            licence,
         )
         return builder
 
@@ -133,7 +206,8 @@ def make_spec(
 
     Raises
     ------
-    MaskwrightError : unknown architecture or option, or fewer than one class to tell.
+    MaskwrightError : unknown architecture or option, a value that the option cannot have, an
+        encoder that the family cannot take, or fewer than one class to tell.
     """
     row = architecture(name)
     known = {option.name: option.default for option in row.options}
@@ -143,12 +217,27 @@ def make_spec(
             f'{row.title} has no option "{unknown[0]}".',
             f"Its options are {', '.join(sorted(known)) or 'none'}.",
         )
+    for option in row.options:
+        if option.name in options and not option.takes(options[option.name]):
+            raise MaskwrightError(
+                f"{row.title}'s option {option.name} cannot be {options[option.name]!r}.",
+                f"Use one of {', '.join(repr(c) for c in option.choices)}."
+                if option.choices
+                else f"Give a value like {option.default!r}.",
+            )
+    chosen = row.encoder if encoder is None else encoder
+    refused = row.refuses(chosen, options)
+    if refused:
+        raise MaskwrightError(
+            refused,
+            f"Choose another encoder, such as {row.encoder}." if row.encoder else "Name none.",
+        )
     class_set = as_classes(classes)
     if not class_set.scored:
         raise MaskwrightError("A model needs a class to predict.", "Give at least one class.")
     return ModelSpec(
         architecture=name,
-        encoder=row.encoder if encoder is None else encoder,
+        encoder=chosen,
         classes=class_set,
         channels=channels,
         options=known | options,

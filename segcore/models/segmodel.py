@@ -1,14 +1,33 @@
-"""The model that everything else handles: a network, its spec, and any input size."""
+"""The model that everything else handles: a network, its spec, and any input size.
+
+What a family's network may say of itself, beyond its `forward`:
+
+``segmentation_head``
+    A submodule; its last Conv2d is the head, row k belongs to output channel k. Needed.
+``encoder``
+    A submodule that may come with pretrained weights, with ``output_stride``.
+``input_multiple``, ``least_size``
+    Height and width are padded to multiples of the one and at least to the other. Without them
+    both are the encoder's stride, or 32.
+``auxiliary_heads``
+    A ModuleDict of heads that only training uses; the last Conv2d of each is like the head.
+``class_axes``
+    A mapping where classes lie in other parameters; see `SegModel.class_axes`.
+
+`forward` gives (B, classes, H, W), or that and a mapping of auxiliary outputs by name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from segcore.base import MaskwrightError
-from segcore.models.output import SegOutput
+from segcore.models.layers.pooled_norm import let_batches_of_one_train
+from segcore.models.output import COARSE, SegOutput
 from segcore.models.registry import architecture
 
 if TYPE_CHECKING:
@@ -24,15 +43,17 @@ class SegModel(nn.Module):
 
     Attributes
     ----------
-    network : the family's module, (B, channels, H, W) to (B, classes, H, W) for sizes that are
-        multiples of its stride.
+    network : the family's module, (B, channels, H, W) to (B, classes, H, W) for heights and
+        widths that are multiples of `input_multiple` and not below `least_size`.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.network = architecture(spec.architecture).builder(spec)
-        self.stride = int(getattr(self.encoder, "output_stride", 32))
+        self.network = let_batches_of_one_train(architecture(spec.architecture).builder(spec))
+        stride = getattr(self.encoder, "output_stride", 32)
+        self.input_multiple = int(getattr(self.network, "input_multiple", stride))
+        self.least_size = int(getattr(self.network, "least_size", self.input_multiple))
 
     def forward(self, images: Tensor) -> SegOutput:
         """Scores of every class at the input's size, whatever that size is.
@@ -52,22 +73,49 @@ class SegModel(nn.Module):
                 "Choose a model made for such images.",
             )
         height, width = images.shape[-2:]
-        # A batch of one whose coarsest features are a single pixel has nothing to normalise by
-        # while training, hence twice the stride at least.
-        least = 2 * self.stride if self.training else self.stride
-        bottom = _to_multiple(height, self.stride, least) - height
-        right = _to_multiple(width, self.stride, least) - width
+        bottom = _to_multiple(height, self.input_multiple, self.least_size) - height
+        right = _to_multiple(width, self.input_multiple, self.least_size) - width
         if bottom or right:
             # The rim is repeated: zeros would be an edge that the picture does not have.
             images = functional.pad(images, (0, right, 0, bottom), mode="replicate")
-        logits = self.network(images)
-        return SegOutput(logits=logits[..., :height, :width])
+        given = self.network(images)
+        logits, extra = given if isinstance(given, tuple) else (given, {})
+        padded = images.shape[-2:]
+        aux = {
+            name: value
+            if name.endswith(COARSE)
+            else _resized(value, (padded[0], padded[1]))[..., :height, :width]
+            for name, value in extra.items()
+        }
+        return SegOutput(logits=logits[..., :height, :width], aux=aux)
 
     @property
     def head(self) -> nn.Conv2d:
         """The last convolution: row k belongs to output channel k."""
-        last = self.network.get_submodule("segmentation_head")
-        return [m for m in last.modules() if isinstance(m, nn.Conv2d)][-1]
+        return _last_convolution(self.network.get_submodule("segmentation_head"))
+
+    @property
+    def auxiliary_heads(self) -> list[nn.Conv2d]:
+        """The last convolutions of the heads that only training uses."""
+        found = getattr(self.network, "auxiliary_heads", None)
+        return [_last_convolution(m) for m in found.values()] if found is not None else []
+
+    def class_axes(self) -> dict[str, dict[int, int]]:
+        """Where classes lie in the parameters, so that fine-tuning can carry each one over.
+
+        Returns
+        -------
+        The name of a parameter to {axis: index of the first class on it}. The weight and bias of
+        the head and of the auxiliary heads have axis 0, from 0; a network that reads classes in
+        again (a point head) names those parameters in its own ``class_axes``.
+        """
+        own: Mapping[str, Mapping[int, int]] = getattr(self.network, "class_axes", {})
+        found = {f"network.{name}": dict(axes) for name, axes in own.items()}
+        heads = {id(p) for head in (self.head, *self.auxiliary_heads) for p in head.parameters()}
+        for name, parameter in self.named_parameters():
+            if id(parameter) in heads:
+                found.setdefault(name, {0: 0})
+        return found
 
     @property
     def encoder(self) -> nn.Module | None:
@@ -81,4 +129,14 @@ class SegModel(nn.Module):
 
 
 def _to_multiple(size: int, step: int, least: int) -> int:
-    return max(least, -(-size // step) * step)
+    return -(-max(size, least) // step) * step
+
+
+def _last_convolution(module: nn.Module) -> nn.Conv2d:
+    return [m for m in module.modules() if isinstance(m, nn.Conv2d)][-1]
+
+
+def _resized(values: Tensor, size: tuple[int, int]) -> Tensor:
+    if values.shape[-2:] == size:
+        return values
+    return functional.interpolate(values, size=size, mode="bilinear", align_corners=False)

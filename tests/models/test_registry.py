@@ -27,6 +27,7 @@ def test_listing_the_architectures_loads_no_torch() -> None:
 
 
 def test_a_second_architecture_of_one_name_is_an_error() -> None:
+    assert "unet" in architectures()
     with pytest.raises(ValueError, match="unet"):
 
         @register("unet", paper="", year=2015, tasks=("semantic",))
