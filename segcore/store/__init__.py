@@ -3,13 +3,14 @@
 `Project` is the door. It needs no screen and no torch; a notebook can use it.
 """
 
+from segcore.store.adoption import Part
 from segcore.store.checking import CheckReport, check
 from segcore.store.creation import SUFFIX
 from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble, Ticket
 from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
 from segcore.store.project import Project
-from segcore.store.records import InstanceRow, NewItem, PredictionLayer
+from segcore.store.records import InstanceRow, NewItem, ObjectFacts, PredictionLayer
 from segcore.store.scribe import Scribe
 from segcore.store.sources import SourceRef
 
@@ -23,6 +24,8 @@ __all__ = [
     "Item",
     "Items",
     "NewItem",
+    "ObjectFacts",
+    "Part",
     "PredictionLayer",
     "Project",
     "Scribe",

@@ -17,7 +17,7 @@ from segcore.store.database import Database
 from segcore.store.events import STEPS, TileRow
 from segcore.store.history import History, Step
 from segcore.store.items import Items
-from segcore.store.records import Content, InstanceRow, LayerRow, dumps
+from segcore.store.records import Content, InstanceRow, LayerRow, dumps, is_pointer
 
 KEPT_ITEMS = 512
 READERS_FIRST_HANDLE = 1 << 62
@@ -227,11 +227,6 @@ class Contents:
         )
         step.patch = Patch.from_json(step.patch.to_json(), changes)
         step.loaded = True
-
-
-def is_pointer(name: str) -> bool:
-    """Whether a field of an item says which layer it shows."""
-    return name in {"label", "truth", "adopted"} or name.startswith("prediction:")
 
 
 def read_history(database: Database, item_id: str | None) -> History:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from segcore.base import MaskwrightError
 from segcore.labels import Patch
-from segcore.store import contents
 from segcore.store.events import Applied
 from segcore.store.history import HistoryRow, Step
+from segcore.store.records import is_pointer
 
 if TYPE_CHECKING:
     from segcore.store.project import Project
@@ -88,7 +88,7 @@ def still_stands(project: Project, item_id: str, step: Step) -> bool:
         if field.table == "instance":
             found = content.instances.get(int(field.key.split("/")[1]))
             present = None if found is None else found.to_json()
-        elif contents.is_pointer(field.field):
+        elif is_pointer(field.field):
             present = content.pointers.get(field.field)
         else:
             present = getattr(row, field.field, field.after)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -15,10 +16,13 @@ from segcore.store.records import (
     ADOPTED,
     LABEL,
     PREDICTION,
+    TRUTH,
     Content,
     InstanceRow,
+    ObjectFacts,
     PredictionLayer,
     Role,
+    further_slot,
 )
 from segcore.store.steps import state_change
 
@@ -33,19 +37,39 @@ def import_layer(
     planes: Mapping[str, NDArray[Any]],
     origin: int,
     group: str | None,
+    facts: Mapping[int, ObjectFacts],
+    further: Sequence[Mapping[str, NDArray[Any]]],
 ) -> Labels:
     """Add a label or truth and let the item show it; see `Project.import_layer`."""
-    made = make_layer(project, item_id, role, planes, origin if role == LABEL else 0)
+    origin = origin if role == LABEL else 0
+    every = [planes, *further]
+    first = _first_instance(project, item_id, role, every)
+    layers_made = [
+        make_layer(project, item_id, role, p, origin, first_instance=first, facts=facts)
+        for p in every
+    ]
+    made = layers_made[0]
     # Counted here, on the caller's thread: the applied thread has strokes to do.
-    changes, gained = made.changes, made.labels.counts()
+    changes = tuple(change for layer in layers_made for change in layer.changes)
+    gained = made.labels.counts()
 
     def work() -> Labels:
         content = project.contents.get(item_id)
-        fields = [FieldChange("item", item_id, role, content.pointers.get(role), made.row.id)]
+        slots = [role, *(further_slot(role, n) for n in range(2, len(every) + 1))]
+        # Layers of an earlier import, of which there may have been more, go with it.
+        present = [slot for slot in content.pointers if slot.startswith(f"{role}:")]
+        shown = dict.fromkeys(present) | dict(
+            zip(slots, (layer.row.id for layer in layers_made), strict=True)
+        )
+        fields = [
+            FieldChange("item", item_id, slot, content.pointers.get(slot), layer)
+            for slot, layer in shown.items()
+        ]
         pixels: dict[int, tuple[int, int]] = {}
         if role == LABEL:
             pixels = adoption.pixels_changed(content.labels, gained)
-            fields += adoption.instance_changes(content, made.instances)
+            rows = tuple(row for layer in layers_made for row in layer.instances)
+            fields += adoption.instance_changes(content, rows)
             state = project.items.row(item_id).state
             if state != "corrected":
                 fields.append(state_change(item_id, state, "corrected"))
@@ -58,7 +82,7 @@ def import_layer(
             made.whole,
             group=group,
         )
-        _take_layer(project, item_id, made, patch, "import")
+        _take_layers(project, item_id, layers_made, patch, "import")
         return made.labels
 
     return project.scribe.call(work)
@@ -91,7 +115,7 @@ def store_prediction(
         slot = PREDICTION + model
         change = FieldChange("item", item_id, slot, pointers.get(slot), made.row.id)
         patch = Patch(changes, (change,), f"Predict with {model}", "predict", {}, made.whole)
-        _take_layer(project, item_id, made, patch, "predict")
+        _take_layers(project, item_id, [made], patch, "predict")
         return prediction_layer(project.contents.get(item_id), made.row.id)
 
     return project.scribe.call(work)
@@ -107,6 +131,8 @@ def make_layer(
     model: str = "",
     model_digest: str = "",
     partial: bool = False,
+    first_instance: int | None = None,
+    facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
 ) -> layers.NewLayer:
     """Check arrays and cut them into tiles, on the calling thread."""
     row = project.items.row(item_id)
@@ -114,10 +140,8 @@ def make_layer(
         name: layers.require_fits(row.name, row.shape, plane) for name, plane in planes.items()
     }
     layers.require_known(row.name, project.classes, volumes["class"])
-    # Objects of the truth are compared, never edited: they keep their numbers and use none up.
-    count = 0
-    if "instance" in volumes and role != "truth":
-        count = int(volumes["instance"].max(initial=0))
+    if first_instance is None:
+        first_instance = _first_instance(project, item_id, role, [volumes])
     return layers.make(
         project.contents.cache,
         number=project.next_layer(),
@@ -125,23 +149,42 @@ def make_layer(
         role=role,
         planes=volumes,
         origin=origin,
-        first_instance=project.new_instance(item_id, count) if count else 1,
+        first_instance=first_instance,
         model=model,
         model_digest=model_digest,
         partial=partial,
+        facts=facts,
     )
 
 
-def _take_layer(
-    project: Project, item_id: str, made: layers.NewLayer, patch: Patch, kind: Kind
+def _first_instance(
+    project: Project, item_id: str, role: Role, every: Sequence[Mapping[str, NDArray[Any]]]
+) -> int:
+    """The number that object 1 of these layers becomes; they count together."""
+    # Objects of the truth are compared, never edited: they keep their numbers and use none up.
+    if role == TRUTH:
+        return 1
+    count = max(int(p["instance"].max(initial=0)) if "instance" in p else 0 for p in every)
+    return project.new_instance(item_id, count) if count else 1
+
+
+def _take_layers(
+    project: Project,
+    item_id: str,
+    made: Sequence[layers.NewLayer],
+    patch: Patch,
+    kind: Kind,
 ) -> None:
-    with project.contents.holding(item_id) as content:
+    with project.contents.holding(item_id) as present:
+        content = present
+        for layer in made:
+            content = content.with_layer(layer.row, layer.empty)
         project.scribe.steps.take(
             item_id,
             patch,
             kind,
-            statements=[contents.layer_statement(made.row)],
-            content=content.with_layer(made.row, made.empty),
+            statements=[contents.layer_statement(layer.row) for layer in made],
+            content=content,
         )
 
 

@@ -154,6 +154,25 @@ class Item:
         }
 
     @property
+    def further_labels(self) -> tuple[Labels, ...]:
+        """Further layers of the label: objects that overlap those of `labels`."""
+        return self._content.further("label")
+
+    @property
+    def further_truth(self) -> tuple[Labels, ...]:
+        """Further layers of the truth: objects that overlap those of `truth`."""
+        return self._content.further("truth")
+
+    @property
+    def truth_instances(self) -> Mapping[int, InstanceRow]:
+        """Rows of the objects of the truth, by id; none where they were never given."""
+        content = self._content
+        layers = [content.rows[labels.layer] for labels in content.further("truth")]
+        if content.truth is not None:
+            layers.insert(0, content.rows[content.truth.layer])
+        return {r["id"]: InstanceRow.from_json(r["id"], r) for row in layers for r in row.instances}
+
+    @property
     def proposal(self) -> PredictionLayer | None:
         """The newest prediction, if it was not adopted and differs from the label."""
         layers = list(self.predictions.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from segcore.base import ClassSet, Rect, Shape, SizeMismatch, UnknownValue
 from segcore.labels import Labels, TileCache, TileChange
-from segcore.store.records import InstanceRow, LayerRow, Role
+from segcore.store.records import InstanceRow, LayerRow, ObjectFacts, Role
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def make(
     model: str = "",
     model_digest: str = "",
     partial: bool = False,
+    facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
 ) -> NewLayer:
     """Cut arrays into the tiles of a new layer.
 
@@ -93,6 +95,7 @@ def make(
     planes : "class" and maybe "instance", "confidence", "margin", all (z, y, x). Numbers of
         instances may be any; they are moved up to begin at `first_instance`.
     origin : row of `source` that labelled pixels are said to come from; 0 keeps no origins.
+    facts : what is known of objects, by their number in plane "instance".
     """
     arrays = dict(planes)
     classes = arrays["class"] = arrays["class"].astype(np.uint16, copy=False)
@@ -101,6 +104,8 @@ def make(
         arrays["instance"], rows = _number_instances(
             classes, arrays["instance"], first_instance, origin
         )
+        if facts:
+            rows = tuple(_with_facts(row, facts.get(row.id - first_instance + 1)) for row in rows)
     if origin:
         arrays["origin"] = np.where(classes != 0, np.uint16(origin), np.uint16(0))
     layer = str(uuid.uuid4())
@@ -120,11 +125,18 @@ def make(
         0,
         model_digest,
         partial,
-        tuple(r.to_json() | {"id": r.id} for r in rows) if role == "prediction" else (),
+        # The rows of the label's objects are steps of the log, and can be undone.
+        tuple(r.to_json() | {"id": r.id} for r in rows) if role != "label" else (),
         time.time(),
     )
     empty = Labels.empty(labels.shape, cache=cache, layer=layer, tile=labels.tile)
     return NewLayer(row, empty, labels, rows)
+
+
+def _with_facts(row: InstanceRow, facts: ObjectFacts | None) -> InstanceRow:
+    if facts is None:
+        return row
+    return replace(row, score=facts.score, attributes=dict(facts.attributes))
 
 
 def _number_instances(

@@ -7,10 +7,10 @@ import contextlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
 from segcore.store.keeper import Keeper
 from segcore.store.origins import Origins
-from segcore.store.records import NewItem, PredictionLayer, Role
+from segcore.store.records import NewItem, ObjectFacts, PredictionLayer, Role
 from segcore.store.scores import Scores
 from segcore.store.scribe import Scribe
 
@@ -425,6 +425,8 @@ class Project:
         model: str = "",
         model_digest: str = "",
         group: str | None = None,
+        facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
+        further: Sequence[tuple[NDArray[Any], NDArray[Any]]] = (),
     ) -> Labels:
         """Add a layer from an array of class ids, and let the item show it.
 
@@ -437,6 +439,9 @@ class Project:
             behind those that the item has had.
         origin : row of `source`; None is "imported" by this person.
         group : id that imports into many items share.
+        facts : scores and attributes of objects, by their number in `instances`.
+        further : classes and instances of further layers of a label or truth, for objects that
+            overlap; the numbers of all layers count together.
 
         Raises
         ------
@@ -450,7 +455,8 @@ class Project:
             ).labels
         if origin is None:
             origin = self.source("imported")
-        return intake.import_layer(self, _id(item), role, planes, origin, group)
+        others = [_planes(ids, instance=numbers) for ids, numbers in further]
+        return intake.import_layer(self, _id(item), role, planes, origin, group, facts, others)
 
     def store_prediction(
         self,

@@ -26,6 +26,19 @@ ADOPTED = "adopted"
 """Slot of the prediction that the label was made of."""
 
 
+def further_slot(role: str, number: int) -> str:
+    """Slot of a further layer of label or truth, from 2 on: where objects overlap."""
+    return f"{role}:{number}"
+
+
+def is_pointer(name: str) -> bool:
+    """Whether a field of an item says which layer it shows."""
+    return name in {LABEL, TRUTH, ADOPTED} or name.partition(":")[0] in _WITH_NAME
+
+
+_WITH_NAME = frozenset({LABEL, TRUTH, "prediction"})
+
+
 @dataclass(frozen=True)
 class NewItem:
     """An item to be added.
@@ -141,6 +154,14 @@ class InstanceRow:
 
 
 @dataclass(frozen=True)
+class ObjectFacts:
+    """What a file says of an object besides its pixels; becomes part of its `InstanceRow`."""
+
+    score: float | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Origin:
     """A row of table `source`: who set a pixel."""
 
@@ -210,6 +231,12 @@ class Content:
     def truth(self) -> Labels | None:
         pointer = self.pointers.get(TRUTH)
         return None if pointer is None else self.layers[pointer]
+
+    def further(self, role: str) -> tuple[Labels, ...]:
+        """The further layers of label or truth, with the objects that overlap others."""
+        slots = [slot for slot in self.pointers if slot.startswith(f"{role}:")]
+        slots.sort(key=lambda slot: int(slot.partition(":")[2]))
+        return tuple(self.layers[self.pointers[slot]] for slot in slots)
 
     def with_layer(self, row: LayerRow, labels: Labels) -> Content:
         """With one more layer, or another snapshot of one that is there."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from segcore.store.blobs import PLANE_NAMES
-from segcore.store.contents import is_pointer
+from segcore.store.records import is_pointer
 
 Place: TypeAlias = tuple[int, int, int, int, int]
 _CLASS = PLANE_NAMES.index("class")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from segcore.base import MaskwrightError
 from segcore.labels import FieldChange, Patch
-from segcore.store.contents import concerns_label, is_pointer
+from segcore.store.contents import concerns_label
 from segcore.store.durable import Durable
 from segcore.store.events import STEPS, Announcement, Applied, Entry, Kind, Ticket
 from segcore.store.history import Step
 from segcore.store.merge import merge
-from segcore.store.records import ITEM_COLUMNS, Content
+from segcore.store.records import ITEM_COLUMNS, Content, is_pointer
 
 if TYPE_CHECKING:
     from segcore.store.project import Project
