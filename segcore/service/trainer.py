@@ -54,8 +54,7 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
         raise MaskwrightError(
             f"The run {run.name} is being trained already.", "Wait for it, or cancel it."
         )
-    threads = cores or max(1, _usable_cores() - 1)
-    environment = module_environment() | dict.fromkeys(_THREADS, str(threads))
+    environment, threads = trainer_environment(cores)
     command = [sys.executable, "-P", "-m", "segcore.train", str(run_dir)]
     try:
         with (run_dir / LOG).open("ab") as log:
@@ -76,6 +75,27 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
         }
         runs.write_run(run_dir, replace(run, process=facts))
     return pid
+
+
+def trainer_environment(cores: int | None = None) -> tuple[dict[str, str], int]:
+    """The environment of a training process, and the cores it may use: all but one, or `cores`."""
+    threads = cores or max(1, _usable_cores() - 1)
+    return module_environment() | dict.fromkeys(_THREADS, str(threads)), threads
+
+
+def give_way(process: psutil.Process, cores: int) -> None:
+    """Let a process have the lower priority of a training, and only the last of the cores.
+
+    Raises
+    ------
+    psutil.Error : it is gone, or another person's.
+    """
+    if sys.platform == "win32":
+        process.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS"))  # noqa: B009
+    elif process.nice() < _NICENESS:
+        process.nice(_NICENESS)
+    if hasattr(process, "cpu_affinity"):  # macOS has none
+        process.cpu_affinity(process.cpu_affinity()[-cores:])
 
 
 # Run by an interpreter without site packages, in milliseconds. It ends at once, so the trainer
@@ -192,14 +212,9 @@ def make_room(run_dir: Path) -> bool:
         return False
     try:
         process = psutil.Process(int(run.process["pid"]))
-        if sys.platform == "win32":
-            process.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS"))  # noqa: B009
-        elif process.nice() < _NICENESS:
-            process.nice(_NICENESS)
-        if hasattr(process, "cpu_affinity"):  # macOS has none
-            cores = process.cpu_affinity()
-            if len(cores) > 1 and len(cores) >= len(psutil.Process().cpu_affinity()):
-                process.cpu_affinity(cores[1:])
+        held = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else 0
+        # One that has fewer cores than there are gave way already.
+        give_way(process, max(1, held - (held >= _usable_cores())))
     except (psutil.Error, OSError):
         return False
     return True

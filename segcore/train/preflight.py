@@ -1,21 +1,27 @@
 """What a prepared run will learn from and cost, said before it starts.
 
-`look` counts and loads no torch; `measure` runs three steps on this device and forgets them.
+`look` counts the frozen items. What a run costs on this device is measured by
+`segcore.train.measure`; here is only what it found, so that nothing here loads torch.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from segcore.train.frozen import FrozenData, read_frozen
-from segcore.train.runs import BASE, read_run
+from segcore.train.recipe import Recipe
+from segcore.train.runs import read_run
 
+# A class with fewer pixels or in fewer items than this will hardly move.
 FEW_PIXELS = 2_000
 FEW_ITEMS = 3
-MEASURED_STEPS = 3
+# Measuring takes four steps. A run of fewer than this would spend a tenth on being measured.
+WORTH_MEASURING = 40
+# The note in the frozen data of a sample: how many pictures of each role the whole run has.
+SAMPLE_OF = "sample_of"
 
 
 @dataclass(frozen=True)
@@ -49,22 +55,86 @@ class Material:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs on this device.
+    """What a run costs on this device, from a few steps of it.
 
     Parameters
     ----------
+    steps : that are still to be done.
     seconds : of one step, the median of the measured ones.
-    minutes : of the whole run.
-    memory : bytes that the process (on a graphics card: the card) took at most.
-    free : bytes that are free there before the run.
-    device : what people read.
+    once : seconds that any length costs: set-up, reading, the scores at the end, writing.
+    scoring : seconds of one pass over the held-out items while it runs; 0 without such passes.
+    memory : bytes that the process (on a graphics card: the card) takes at most.
+    free : bytes that are free for it before the run.
+    device : cpu, cuda or mps; title : what people read.
+    parts : into how many a step was cut because memory ran out; 1 is not at all.
+    limit : most minutes for the steps, or None.
+    score_every : steps between two passes over the held-out items; 0 is none.
     """
 
+    steps: int
     seconds: float
-    minutes: float
+    once: float
+    scoring: float
     memory: int
     free: int
     device: str
+    title: str
+    parts: int = 1
+    limit: float | None = None
+    score_every: int = 0
+
+    @property
+    def minutes(self) -> float:
+        """Of the whole run."""
+        return self.minutes_of(self.steps, self.score_every)
+
+    def minutes_of(self, steps: int, score_every: int = 0) -> float:
+        """Of the same run with another number of steps, scored every so many of them."""
+        passes = steps // score_every if score_every else 0
+        steps_take = steps * self.seconds / 60
+        if self.limit is not None:
+            steps_take = min(steps_take, self.limit)
+        return steps_take + (self.once + passes * self.scoring) / 60
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with the memory, in a sentence; "" where it suffices."""
+        where = "memory" if self.device != "cuda" else "memory of the graphics card"
+        if self.memory > self.free:
+            return (
+                f"It needs {gigabytes(self.memory)} and {gigabytes(self.free)} of {where} are "
+                "free. Close other programs first."
+            )
+        if self.parts > 1:
+            return f"The {where} is too small for a whole step: {self.parts} parts, so it is slow."
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it, with the minutes."""
+        return {**asdict(self), "minutes": round(self.minutes, 3)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Cost:
+        """What `to_json` made."""
+        return cls(**{key: value for key, value in row.items() if key != "minutes"})
+
+
+def roughly(minutes: float) -> str:
+    """A time for people: no more exact than three steps can tell."""
+    if minutes < 0.75:
+        return "less than a minute"
+    if minutes < 1.5:
+        return "about a minute"
+    if minutes < 90:
+        return f"about {minutes:.0f} minutes"
+    return f"about {minutes / 60:.1f} hours"
+
+
+def gigabytes(size: int) -> str:
+    """Bytes for people: ``340 MB``, ``1.4 GB``, ``12 GB``."""
+    if size < 1e9:
+        return f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"
 
 
 def look(run_dir: Path) -> Material:
@@ -81,9 +151,7 @@ def look(run_dir: Path) -> Material:
         train=len(train),
         replay=len(data.of("replay")),
         held_out=held_out,
-        steps=None
-        if run.recipe.steps is run.recipe.epochs is None and run.recipe.minutes
-        else run.recipe.total_steps(len(train)),
+        steps=total_steps(run.recipe, len(train)),
         scarce=scarce(data),
         measured=held_out >= 5,
     )
@@ -100,41 +168,8 @@ def scarce(data: FrozenData) -> tuple[Scarce, ...]:
     return tuple(found)
 
 
-def measure(run_dir: Path, *, device: str | None = None) -> Cost:
-    """Run three steps of a prepared run after a first one, and tell what the whole will cost.
-
-    Nothing is written; the run starts afterwards as if it had never been measured.
-
-    Raises
-    ------
-    MaskwrightError : the run cannot be trained, with the sentence that training would give.
-    """
-    import psutil
-    import torch
-
-    from segcore.infer.device import choose_device
-    from segcore.train.checkpoint import Progress
-    from segcore.train.work import set_up
-
-    chosen = choose_device(device)
-    cuda = chosen.name.startswith("cuda")
-    process = psutil.Process()
-    before = process.memory_info().rss
-    free = torch.cuda.mem_get_info(chosen.name)[0] if cuda else psutil.virtual_memory().available
-    if cuda:
-        torch.cuda.reset_peak_memory_stats(chosen.name)
-    run, data = read_run(run_dir), read_frozen(run_dir)
-    work = set_up(run_dir, run.recipe, data, chosen, continued=(run_dir / BASE).is_dir())
-    seconds, peak = [], 0
-    progress = Progress()
-    for number in range(MEASURED_STEPS + 1):
-        began = time.monotonic()
-        work.step(work.batches.make(number), progress)
-        seconds.append(time.monotonic() - began)
-        peak = max(peak, process.memory_info().rss - before)
-    memory = torch.cuda.max_memory_allocated(chosen.name) if cuda else peak
-    typical = statistics.median(seconds[1:])  # the first one also compiles and reads
-    minutes = typical * work.steps / 60
-    if run.recipe.minutes is not None:
-        minutes = min(minutes, run.recipe.minutes)
-    return Cost(typical, minutes, int(memory), int(free), chosen.title)
+def total_steps(recipe: Recipe, items: int) -> int | None:
+    """Steps of a run on so many items; None where only the clock decides."""
+    if recipe.steps is recipe.epochs is None and recipe.minutes:
+        return None
+    return recipe.total_steps(items)
