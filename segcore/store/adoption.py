@@ -25,7 +25,16 @@ from segcore.labels import (
 from segcore.store.history import History
 from segcore.store.records import ADOPTED, Content, InstanceRow, PredictionLayer
 
-Where: TypeAlias = Literal["all", "not_mine"] | Collection[int] | Rect
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an item: a rectangle, in one slice or (None) in all."""
+
+    rect: Rect
+    z: int | None = None
+
+
+Where: TypeAlias = Literal["all", "not_mine"] | Collection[int] | Rect | Part
 
 _TAKEN = ("class", "instance", "origin")
 
@@ -117,6 +126,7 @@ class Take:
     guard : what stays as it is; its `keep_origins` is "where I did not paint".
     rows : the prediction's instances.
     whole : nothing is left out, so the label is this prediction's from now on.
+    z : the only slice that is taken; None for all.
     """
 
     source: Labels
@@ -126,6 +136,7 @@ class Take:
     guard: Guard = OPEN
     rows: tuple[InstanceRow, ...] = ()
     whole: bool = False
+    z: int | None = None
     name: str = "Take prediction"
     tool: str = "take"
 
@@ -135,8 +146,8 @@ class Take:
     def apply(self, labels: Labels, image: Any = None) -> Patch:
         draft = Draft(labels, self.guard)
         taken: set[int] = set()
-        for z in range(labels.shape.z):
-            for index in labels.tiles_in(labels.extent, z):
+        for z in range(labels.shape.z) if self.z is None else (self.z,):
+            for index in labels.tiles_in(self.guard.region or labels.extent, z):
                 if not self._differs(labels, index):
                     continue
                 _, rect = labels.tile_rect(index)
@@ -176,11 +187,14 @@ def take(
 
     Parameters
     ----------
-    where : "all", "not_mine", class ids, or a rectangle.
+    where : "all", "not_mine", class ids, or a rectangle, of one slice or of all.
     """
     common: dict[str, Any] = {"rows": layer.instances}
     if isinstance(where, Rect):
-        return Take(layer.labels, item, origin, guard=Guard(region=where), **common)
+        where = Part(where)
+    if isinstance(where, Part):
+        guard = Guard(region=where.rect)
+        return Take(layer.labels, item, origin, guard=guard, z=where.z, **common)
     if isinstance(where, str):
         keep = persons if where == "not_mine" else frozenset()
         guard = Guard(keep_origins=keep)

@@ -18,11 +18,17 @@ from numpy.typing import NDArray
 from segcore.base import ClassSet, MaskwrightError, NotAProject
 from segcore.labels import FieldChange, Labels, Patch
 from segcore.store import adding, adoption, creation, groups, intake, migrations, places, writer
-from segcore.store.classes import class_changes, read_classes, with_changed_rows
+from segcore.store.classes import (
+    change_name,
+    class_changes,
+    painted_since,
+    read_classes,
+    with_changed_rows,
+)
 from segcore.store.contents import Contents
 from segcore.store.database import DATABASE, Database, open_connection
 from segcore.store.events import Applied, Kind
-from segcore.store.history import HistoryRow
+from segcore.store.history import HistoryRow, Step
 from segcore.store.items import Item, Items
 from segcore.store.keeper import Keeper
 from segcore.store.origins import Origins
@@ -355,7 +361,7 @@ class Project:
 
         def work() -> Patch:
             changes = class_changes(self.classes, classes)
-            patch = Patch((), changes, "Change classes", "classes")
+            patch = Patch((), changes, change_name(changes), "classes")
             if not patch.is_empty:
                 self.scribe.steps.take_for_project(patch, "class")
             return patch
@@ -375,7 +381,13 @@ class Project:
         return sorted(made, key=lambda row: row.time)
 
     def undo(self) -> Applied | None:
-        """Take back the last step of the project itself, such as a change of its classes."""
+        """Take back the last step of the project itself, such as a change of its classes.
+
+        Raises
+        ------
+        MaskwrightError : the step added a class that has been painted with since.
+        """
+        self.scribe.flush()  # what is painted is counted in the log
         return self._turn("undo")
 
     def redo(self) -> Applied | None:
@@ -387,9 +399,20 @@ class Project:
             history = self.contents.history(None)
             # The first step of all gave the project its classes; it stays.
             steps = history.done[1:] if kind == "undo" else history.undone
+            if steps and kind == "undo":
+                self._refuse_painted(steps[-1])
             return self.scribe.steps.turn(None, [(kind, steps[-1])]) if steps else None
 
         return self.scribe.call(work)
+
+    def _refuse_painted(self, step: Step) -> None:
+        """Raise if a step added a class whose pixels would be left without one."""
+        for name, items in painted_since(self.database, step.patch, step.seq).items():
+            where = "1 item" if items == 1 else f"{items:,} items"
+            raise MaskwrightError(
+                f'The class "{name}" is painted in {where}.',
+                "Undo those strokes or paint over them, then take the class back.",
+            )
 
     # -- origins and instances ----------------------------------------------------------------
 

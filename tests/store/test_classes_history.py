@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from segcore.base import ClassSet
+import pytest
+from store_kit import Block
+
+from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.store import Applied, Project
 
 
@@ -72,3 +75,38 @@ def test_a_change_of_classes_is_told(project: Project) -> None:
     applied = [e for e in heard if isinstance(e, Applied)]
     assert [(e.item_id, e.kind) for e in applied] == [(None, "class")]
     assert {f.table for f in applied[0].patch.fields} == {"class"}
+
+
+def test_a_change_of_classes_says_what_it_is(project: Project) -> None:
+    project.set_classes(project.classes.changed(2, name="Kerb"))
+    project.set_classes(project.classes.changed(1, colour="#102030"))
+    project.set_classes(project.classes.changed(1, value=77))
+    project.set_classes(project.classes.added("tram").added("bicycle"))
+    project.set_classes(project.classes.changed(3, name="Van", colour="#203040"))
+    project.set_classes(ClassSet(tuple(c for c in project.classes if c.name != "tram")))
+    project.set_classes(ClassSet(tuple(reversed(project.classes.classes))))
+    assert [row.name for row in project.history()] == [
+        "Add 4 classes",
+        "Rename road to Kerb",
+        "Recolour sky",
+        "Renumber sky",
+        "Add 2 classes",
+        "Change car",
+        "Remove tram",
+        "Reorder classes",
+    ]
+
+
+def test_a_class_that_was_painted_is_not_taken_back(project: Project) -> None:
+    item = project.items[0]
+    project.set_classes(project.classes.added("bicycle"))
+    project.apply(item, Block(0, Rect(0, 0, 9, 9), 5))
+    with pytest.raises(MaskwrightError, match='The class "bicycle" is painted in 1 item'):
+        project.undo()
+    project.scribe.undo(item.id).applied.result()
+    project.scribe.redo(item.id).applied.result()
+    with pytest.raises(MaskwrightError, match="is painted"):
+        project.undo()
+    project.apply(item, Block(0, Rect(0, 0, 20, 20), 1))  # painted over: nothing is left of it
+    assert project.undo() is not None
+    assert names(project) == ["sky", "road", "car", "tree"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from store_kit import block, random_classes
+from store_kit import Block, block, random_classes
 
-from segcore.base import Rect, SizeMismatch, UnknownValue
+from segcore.base import Rect, Shape, SizeMismatch, UnknownValue
 from segcore.edits import SetState
-from segcore.store import Item, PredictionLayer, Project, check
+from segcore.store import Item, NewItem, Part, PredictionLayer, Project, check
 
 
 def predict(project: Project, item: Item, seed: int = 1, **more: object) -> PredictionLayer:
@@ -251,3 +251,14 @@ def test_objects_of_the_truth_keep_their_numbers_and_use_none_up(project: Projec
     project.import_layer(item, "label", classes, instances)
     assert sorted(item.instances) == [14]
     assert (item.labels.read(plane="instance") == instances * 2).all()
+
+
+def test_a_part_of_one_slice_is_taken_and_the_others_stay(project: Project) -> None:
+    (item,) = project.add_items([NewItem("volume", [], Shape(20, 70, 90))])
+    project.apply(item, Block(3, Rect(0, 0, 9, 9), 4))
+    proposed = np.full((20, 70, 90), 2, np.uint16)
+    layer = project.store_prediction(item, "unet", "digest", proposed)
+    region = Rect(10, 20, 30, 40)
+    project.apply(item, project.take(item, layer, Part(region, 17)))
+    assert item.labels.counts()[2] == region.area
+    assert (item.labels.read(region, 17) == 2).all()

@@ -238,7 +238,7 @@ def test_imports_over_many_items_are_one_row_of_the_projects_history(project: Pr
         project.import_layer(item, "truth", random_classes(item, n)[0], group="truths")
     project.import_layer(project.items[0], "truth", random_classes(project.items[0], 9)[0])
     project.scribe.flush()
-    assert [r.name for r in project.history()] == ["Change classes", "Import truth (3 items)"]
+    assert [r.name for r in project.history()] == ["Add 4 classes", "Import truth (3 items)"]
     undone = project.undo_group("truths")
     # The first item has got another truth since; that one stays.
     assert {event.item_id for event in undone} == {i.id for i in project.items[1:]}
