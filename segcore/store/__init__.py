@@ -4,7 +4,6 @@
 """
 
 from segcore.store.adoption import Part
-from segcore.store.adoption import Part
 from segcore.store.checking import CheckReport, check
 from segcore.store.creation import SUFFIX
 from segcore.store.events import Applied, Committed, StoreRecovered, StoreTrouble, Ticket
@@ -26,7 +25,6 @@ __all__ = [
     "Items",
     "NewItem",
     "ObjectFacts",
-    "Part",
     "Part",
     "PredictionLayer",
     "Project",
