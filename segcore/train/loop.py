@@ -60,7 +60,7 @@ def _train(
     work = set_up(run_dir, recipe, data, device, continued=run.base is not None)
     model, optimiser, mean, steps = work.model, work.optimiser, work.mean, work.steps
     found = load_checkpoint(run_dir, model, optimiser, mean)
-    progress = found or Progress()
+    progress = found or Progress(parts=min(recipe.accumulate, recipe.batch))
     log.write(
         "started",
         resumed=found is not None,

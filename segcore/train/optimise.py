@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,20 @@ def make_optimiser(model: SegModel, recipe: Recipe, rate: float) -> torch.optim.
     ]
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(rows, lr=rate, momentum=0.9, nesterov=True)
+    if recipe.optimiser == "ranger":
+        return _ranger(rows, rate)
     return torch.optim.AdamW(rows, lr=rate)
+
+
+def _ranger(rows: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
+    """RAdam (Liu et al. 2020, arXiv:1908.03265) whose weights are drawn half-way back every six
+    steps to where they were (Lookahead, Zhang et al. 2019, arXiv:1907.08610).
+    """
+    from timm.optim import Lookahead
+
+    inner = torch.optim.RAdam(rows, lr=rate, betas=(0.95, 0.999), decoupled_weight_decay=True)
+    outer: torch.optim.Optimizer = Lookahead(inner, alpha=0.5, k=6)
+    return outer
 
 
 def poly(progress: float) -> float:
@@ -46,6 +60,18 @@ def cosine(progress: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
+def one_cycle(progress: float) -> float:
+    """Up from 1/25 within three tenths of the run, then down to nearly nothing, by half cosines.
+
+    Smith & Topin 2018 (arXiv:1708.07120) with the figures of torch's OneCycleLR. It has its own
+    warm-up: the recipe's is not used.
+    """
+    low, peak, end = 1 / 25, 0.3, 1 / 25e4
+    if progress < peak:
+        return 1 + (low - 1) * cosine(progress / peak)
+    return end + (1 - end) * cosine((progress - peak) / (1 - peak))
+
+
 def constant(progress: float) -> float:
     """No fall at all."""
     return 1.0
@@ -54,6 +80,7 @@ def constant(progress: float) -> float:
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "poly": poly,
     "cosine": cosine,
+    "one-cycle": one_cycle,
     "constant": constant,
 }
 
@@ -61,6 +88,8 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 def rate_factor(recipe: Recipe, progress: float) -> float:
     """Share of the highest learning rate at `progress` (0 .. 1) of the run, warm-up included."""
     progress = min(max(progress, 0.0), 1.0)
+    if recipe.schedule == "one-cycle":
+        return one_cycle(progress)
     if recipe.warmup and progress < recipe.warmup:
         return max(progress / recipe.warmup, 0.01)
     rest = (progress - recipe.warmup) / (1.0 - recipe.warmup)

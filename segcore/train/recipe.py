@@ -12,14 +12,14 @@ from typing import Any, Literal, get_args, get_origin
 
 from segcore.base import MaskwrightError
 
-Optimiser = Literal["adamw", "sgd"]
-Schedule = Literal["poly", "cosine", "constant"]
+Optimiser = Literal["adamw", "sgd", "ranger"]
+Schedule = Literal["poly", "cosine", "one-cycle", "constant"]
 Freeze = Literal["none", "encoder", "norm"]
-Balance = Literal["none", "sqrt", "inverse"]
+Balance = Literal["none", "sqrt", "inverse", "effective"]
 Colour = Literal["none", "mild", "strong"]
 Preparing = Literal["model", "imagenet", "percentile", "mean-std"]
 Targets = Literal["reviewed", "truth", "all"]
-LOSS_NAMES = ("ce", "dice", "iou")
+LOSS_NAMES = ("ce", "dice", "iou", "focal", "tversky", "lovasz", "boundary")
 
 CROP_AREA = 256 * 320  # pixels; a step of eight such crops takes about a second on two cores
 
@@ -73,12 +73,28 @@ class Recipe:
     warmup: float = field(
         default=0.05, metadata=_say("Share of the steps in which the learning rate rises")
     )
+    accumulate: int = field(
+        default=1, metadata=_say("Parts in which a batch goes through the network, to save memory")
+    )
     clip: float = field(default=5.0, metadata=_say("Largest norm of the gradient; 0 is no limit"))
     loss: str = field(
-        default="ce+dice", metadata=_say("Sum of ce, dice, iou; weighted like 1.0*ce+0.5*dice")
+        default="ce+dice",
+        metadata=_say(f"Sum of {', '.join(LOSS_NAMES)}; weighted like ce+0.5*dice"),
+    )
+    smoothing: float = field(
+        default=0.0, metadata=_say("Share of ce's target that is spread over all classes")
+    )
+    focal_gamma: float = field(
+        default=2.0, metadata=_say("How much less focal weighs pixels that are right already")
+    )
+    tversky_alpha: float = field(
+        default=0.3, metadata=_say("Weight in tversky of what is found too much; 0.5 is dice")
+    )
+    aux: float = field(
+        default=0.4, metadata=_say("Weight of the loss of each auxiliary head, where there are any")
     )
     balance: Balance = field(
-        default="sqrt", metadata=_say("Weights of classes in ce by how rare they are")
+        default="sqrt", metadata=_say("Weights of classes in ce and focal by how rare they are")
     )
     ema: float = field(
         default=0.99,
@@ -128,6 +144,11 @@ class Recipe:
             ("ema", 0 <= self.ema < 1, "from 0 to below 1"),
             ("replay", 0 <= self.replay < 1, "from 0 to below 1"),
             ("warmup", 0 <= self.warmup < 1, "from 0 to below 1"),
+            ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
+            ("focal_gamma", self.focal_gamma >= 0, "at least 0"),
+            ("tversky_alpha", 0 <= self.tversky_alpha <= 1, "from 0 to 1"),
+            ("aux", self.aux >= 0, "at least 0"),
+            ("accumulate", self.accumulate >= 1, "at least 1"),
         ]
         for name, holds, want in checks:
             if not holds:

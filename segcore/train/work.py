@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from segcore.base import MaskwrightError
 from segcore.infer.device import Device, is_out_of_memory
@@ -27,7 +28,7 @@ from segcore.train.checkpoint import Progress
 from segcore.train.data import Batch, Batches, channel_table
 from segcore.train.depthwise import speed_up_depthwise
 from segcore.train.frozen import FrozenData, FrozenItem
-from segcore.train.losses import combined
+from segcore.train.losses import LossSettings, combined
 from segcore.train.optimise import RunningMean, make_optimiser, rate_factor
 from segcore.train.recipe import Recipe, parse_loss
 
@@ -43,7 +44,7 @@ class Work:
     ----------
     model : what is trained; old : what it was trained from, for comparison, or None.
     steps : of the whole run; rate : the highest learning rate.
-    terms, class_weight : the loss.
+    terms, told : the loss.
     kept_rows : parameters, rows and values of the head that must stay as they are.
     """
 
@@ -57,7 +58,7 @@ class Work:
     steps: int
     rate: float
     terms: dict[str, float]
-    class_weight: Tensor
+    told: LossSettings
     kept_rows: list[tuple[nn.Parameter, list[int], Tensor]]
 
     def set_rate(self, done: float) -> float:
@@ -113,7 +114,8 @@ class Work:
             if getattr(module, _KEPT, False):
                 module.eval()
         self.optimiser.zero_grad(set_to_none=True)
-        channels = len(self.class_weight)
+        assert self.told.class_weight is not None  # set_up makes one a class
+        channels = len(self.told.class_weight)
         total = 0.0
         size = len(batch.images)
         for chosen in torch.arange(size).chunk(parts):
@@ -121,10 +123,14 @@ class Work:
             target = batch.target[chosen].to(self.device.name)
             weight = None if batch.weight is None else batch.weight[chosen].to(self.device.name)
             with self.device.autocast():
-                logits = self.model(images).logits
+                output = self.model(images)
             # Classes that the run's data do not know come last and take no part.
-            known = logits[:, :channels]
-            loss = combined(self.terms, known, target, weight, self.class_weight)
+            loss = combined(self.terms, output.logits[:, :channels], target, weight, self.told)
+            for side in output.aux.values():
+                full = functional.interpolate(side, target.shape[-2:], mode="bilinear")
+                loss = loss + self.recipe.aux * combined(
+                    self.terms, full[:, :channels], target, weight, self.told
+                )
             share = len(chosen) / size
             (loss * share).backward()  # type: ignore[no-untyped-call]
             total += loss.item() * share
@@ -174,7 +180,12 @@ def set_up(
         steps=recipe.total_steps(len(train_items)),
         rate=rate,
         terms=parse_loss(recipe.loss),
-        class_weight=class_weights(train_items, model, recipe).to(device.name),
+        told=LossSettings(
+            class_weight=class_weights(train_items, model, recipe).to(device.name),
+            smoothing=recipe.smoothing,
+            gamma=recipe.focal_gamma,
+            alpha=recipe.tversky_alpha,
+        ),
         kept_rows=_frozen_rows(model),
     )
 
@@ -225,8 +236,10 @@ def _channels(item: FrozenItem) -> int:
 def class_weights(items: Sequence[FrozenItem], model: SegModel, recipe: Recipe) -> Tensor:
     """(C,) float32: one factor a class of the run's data for the cross entropy.
 
-    ``sqrt``: the root of (median frequency / frequency), ``inverse``: without the root (Eigen &
-    Fergus 2015, arXiv:1411.4734), within 1/4 .. 4. Frozen classes are not among them.
+    ``inverse``: median frequency / frequency (Eigen & Fergus 2015, arXiv:1411.4734), ``sqrt``: its
+    root; ``effective``: the inverse of the effective number of pixels, (1 - b^n) / (1 - b) with
+    b = 1 - 1 / m (Cui et al. 2019, equation 2, arXiv:1901.05555), m the median class's pixels,
+    over the median's. All within 1/4 .. 4. Frozen classes are not among them.
     """
     frozen = set(model.spec.frozen)
     classes = [c for c in model.spec.classes.scored if c.uuid not in frozen]
@@ -234,7 +247,11 @@ def class_weights(items: Sequence[FrozenItem], model: SegModel, recipe: Recipe) 
     weights = np.ones(len(classes))
     held = counts > 0
     if recipe.balance != "none" and held.any():
-        ratio = np.median(counts[held]) / counts[held]
+        pixels, middle = counts[held], float(np.median(counts[held]))
+        if recipe.balance == "effective":
+            # (1 - 1 / m)^n is exp(-n / m) but for one part in m.
+            pixels, middle = -np.expm1(-pixels / middle), -float(np.expm1(-1.0))
+        ratio = middle / pixels
         weights[held] = np.clip(np.sqrt(ratio) if recipe.balance == "sqrt" else ratio, 0.25, 4.0)
     return torch.tensor(weights, dtype=torch.float32)
 

@@ -45,7 +45,7 @@ def test_the_loop_costs_at_most_a_tenth_more_than_its_bare_step(
         work.optimiser.zero_grad(set_to_none=True)
         with device.autocast():
             logits = work.model(images).logits
-        combined(work.terms, logits, fixed.target, None, work.class_weight).backward()
+        combined(work.terms, logits, fixed.target, None, work.told).backward()
         work.optimiser.step()
 
     work.model.train()

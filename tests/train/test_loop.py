@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 # -- resume ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "ranger"])
 def test_an_interrupted_run_goes_on_exactly_as_if_it_had_not_been(
     make: MakeRun, monkeypatch: pytest.MonkeyPatch, every_step: None, optimiser: str
 ) -> None:
@@ -238,6 +239,36 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(make: MakeRun) -> None:
     torch.testing.assert_close(found[0][1], found[1][1])
 
 
+def test_a_batch_goes_through_in_as_many_parts_as_the_recipe_says(make: MakeRun) -> None:
+    assert train(make("whole", steps=1))["parts"] == 1
+    assert train(make("accumulated", steps=1, accumulate=2))["parts"] == 2
+    assert train(make("single", steps=1, accumulate=99))["parts"] == 4, "a batch of four"
+
+
+def test_auxiliary_heads_are_learned_by_their_share(make: MakeRun) -> None:
+    """A coarse second output that is the first one: its loss comes on top, weighted."""
+    from segcore.infer.device import Device
+    from segcore.train import read_frozen
+
+    run_dir = make("aux")
+    exact = Device("cpu", False, "exact")
+    values = []
+    for share in (0.0, 0.4):
+        recipe = TINY.changed(aux=share)
+        ready = work.set_up(run_dir, recipe, read_frozen(run_dir), exact, continued=False)
+        ready.model.network.dropout.p = 0.0
+        forward = ready.model.network.forward
+
+        def both(images: Tensor, forward: Any = forward) -> Any:
+            result = forward(images)
+            return result, {"coarse": torch.nn.functional.avg_pool2d(result, 2)}
+
+        ready.model.network.forward = both
+        values.append(ready.gradients(ready.batches.make(0), 1))
+    assert values[1] > 1.2 * values[0]
+    assert values[1] < 1.6 * values[0]
+
+
 def test_a_loss_that_is_no_number_fails_with_a_sentence(
     make: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +365,10 @@ def test_rare_classes_weigh_more_and_within_bounds(make: MakeRun) -> None:
     flat = work.class_weights(data.items, model, Recipe(balance="none"))
     root = work.class_weights(data.items, model, Recipe(balance="sqrt"))
     full = work.class_weights(data.items, model, Recipe(balance="inverse"))
+    counts = [sum(item.counts[c] for item in data.items) for c in (1, 2)]
+    effective = work.class_weights(data.items, model, Recipe(balance="effective"))
+    saturated = [1 - math.exp(-2 * n / sum(counts)) for n in counts]  # the median is their mean
+    assert effective[1] / effective[0] == pytest.approx(saturated[0] / saturated[1], rel=1e-4)
     assert flat.tolist() == [1, 1]
     assert 0.25 <= root[0] < root[1] <= 4
     assert full[1] / full[0] == pytest.approx(float(root[1] / root[0]) ** 2, rel=1e-4)

@@ -1,15 +1,10 @@
-"""Losses for classes per pixel; each is the formula of its source and nothing else.
+"""The sums over pixels that most losses are made of, with one softmax and one pass backward.
 
-Axes: B batch, C classes, then any number of spatial axes. `target` is (B, ...) int64 with channel
-numbers, `IGNORE` where a pixel is not learned from. `weight` is (B, ...) float per pixel, or None.
-
-All of them are made of three sums over pixels, which share one softmax and one pass backward: with
-plain operators of the library the losses alone took a quarter of a training step.
+With plain operators of the library the losses alone took a quarter of a training step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,76 +13,21 @@ from torch import Tensor
 
 IGNORE = -100
 
-Loss = Callable[..., Tensor]
-
-
-def cross_entropy(
-    logits: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    class_weight: Tensor | None = None,
-) -> Tensor:
-    """Mean of -log softmax(logits)[target] over the pixels that count.
-
-    With weights the mean is the weighted one: the sum of w * loss over the sum of w, where w is
-    the pixel's weight times its class's. Zero, with a gradient of zero, where no pixel counts.
-    """
-    return _cross_entropy(_measure(logits, target, weight), class_weight)
-
-
-def dice(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """1 - mean soft Dice over the classes that the target holds.
-
-    Dice of a class is 2 sum(p y) / (sum(p) + sum(y)) over all counted pixels of the batch
-    (Milletari et al. 2016, with plain sums as in Sudre et al. 2017,
-    https://arxiv.org/abs/1707.03237). A class that the batch does not hold says nothing of overlap
-    and is left out of the mean.
-    """
-    return _dice(_measure(logits, target, weight))
-
-
-def iou(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """1 - mean soft IoU over the classes that the target holds.
-
-    IoU of a class is sum(p y) / (sum(p) + sum(y) - sum(p y)) over all counted pixels of the batch
-    (Rahman & Wang 2016, https://doi.org/10.1007/978-3-319-50835-1_22).
-    """
-    return _iou(_measure(logits, target, weight))
-
-
-LOSSES: Mapping[str, Loss] = {"ce": cross_entropy, "dice": dice, "iou": iou}
-
-
-def combined(
-    terms: Mapping[str, float],
-    logits: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    class_weight: Tensor | None = None,
-) -> Tensor:
-    """The weighted sum of the named losses; class weights belong to the cross entropy alone."""
-    found = _measure(logits, target, weight)
-    total = found.counts.new_zeros(())
-    for name, factor in terms.items():
-        value = _cross_entropy(found, class_weight) if name == "ce" else _OVERLAPS[name](found)
-        total = total + factor * value
-    return total
-
-
-# -- the sums they are made of -----------------------------------------------------------------
-
 
 @dataclass(frozen=True)
-class _Sums:
+class Sums:
     """What a batch says: N pixels in a row, C classes.
 
     Parameters
     ----------
+    rows : (N, C) logits; grid : the target's shape (B, ...), N pixels in all.
     log : (N,) log p of the pixel's own class; index : (N,) that class, 0 where ignored.
     counts : (N,) the pixel's weight, 0 where ignored.
     both, predicted, true : (C,) sum(p y), sum(p), sum(y), weighted by `counts`.
     """
 
+    rows: Tensor
+    grid: torch.Size
     log: Tensor
     index: Tensor
     counts: Tensor
@@ -96,7 +36,18 @@ class _Sums:
     true: Tensor
 
 
-def _measure(logits: Tensor, target: Tensor, weight: Tensor | None) -> _Sums:
+def measure(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Sums:
+    """The sums of a batch.
+
+    Parameters
+    ----------
+    logits : (B, C, ...); target : (B, ...) int64 channel numbers, `IGNORE` where a pixel is not
+        learned from; weight : (B, ...) float, or None for 1 everywhere.
+
+    Raises
+    ------
+    ValueError : the three do not lie on one grid. TypeError : the target is not int64.
+    """
     _check(logits, target, weight)
     classes = logits.shape[1]
     # Channels last is how the networks compute: this is a view then, and the softmax reads rows.
@@ -110,7 +61,7 @@ def _measure(logits: Tensor, target: Tensor, weight: Tensor | None) -> _Sums:
     index = flat.clamp_min(0)
     log, both, predicted = _Softmax.apply(rows, index, counts)
     true = torch.zeros(classes, dtype=rows.dtype, device=rows.device).index_add(0, index, counts)
-    return _Sums(log, index, counts, both, predicted, true)
+    return Sums(rows, target.shape, log, index, counts, both, predicted, true)
 
 
 class _Softmax(torch.autograd.Function):
@@ -158,30 +109,25 @@ class _Softmax(torch.autograd.Function):
         return result, None, None
 
 
-def _cross_entropy(found: _Sums, class_weight: Tensor | None) -> Tensor:
+def held_mean(values: Tensor, found: Sums) -> Tensor:
+    """Mean of (C,) values over the classes that the target holds; 0 where it holds none.
+
+    A class that the batch does not hold says nothing of overlap and is left out.
+    """
+    held = (found.true > 0).to(values.dtype)
+    return (held * values).sum() / positive(held.sum())
+
+
+def weighted_mean(values: Tensor, found: Sums, class_weight: Tensor | None = None) -> Tensor:
+    """Mean of (N,) values, each with its pixel's weight times its class's; 0 where none counts."""
     share = found.counts
     if class_weight is not None:
         share = share * class_weight.to(share.dtype)[found.index]
-    return -(found.log * share).sum() / _positive(share.sum())
+    return (values * share).sum() / positive(share.sum())
 
 
-def _dice(found: _Sums) -> Tensor:
-    return _one_less_mean(2 * found.both, found.predicted + found.true, found.true)
-
-
-def _iou(found: _Sums) -> Tensor:
-    return _one_less_mean(found.both, found.predicted + found.true - found.both, found.true)
-
-
-_OVERLAPS: Mapping[str, Callable[[_Sums], Tensor]] = {"dice": _dice, "iou": _iou}
-
-
-def _one_less_mean(above: Tensor, below: Tensor, true: Tensor) -> Tensor:
-    held = (true > 0).to(above.dtype)
-    return (held * (1 - above / _positive(below))).sum() / _positive(held.sum())
-
-
-def _positive(value: Tensor) -> Tensor:
+def positive(value: Tensor) -> Tensor:
+    """The value, or the smallest number above 0, to divide by."""
     return value.clamp_min(torch.finfo(value.dtype).tiny)
 
 
