@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QCheckBox, QLineEdit
 
 from app.dialogs.host import DialogHost
 from app.dialogs.sheet import FolderField, Form, Sheet
 from app.theme.controls import ComboBox
 from segcore.base import CLASS_PRESETS, MaskwrightError
 
+_REMEDY = 'Tick "Open them slice by slice" to open it without distances.'
 _PRESET_TITLES = {"camvid": "CamVid, 11 classes and void", "binary": "Background and foreground"}
 
 
@@ -46,8 +47,10 @@ class NewProjectDialog(Sheet):
         self.instances = QLineEdit()
         self.instances.setPlaceholderText("Masks hold classes")
         self.hold_out = QLineEdit("0.15")
+        self.as_stack = QCheckBox("Open them slice by slice, without distances")
         form = Form()
         form.add("Images", self.images, "Pictures, NIfTI volumes or DICOM series.")
+        form.add("Uneven series", self.as_stack, "DICOM that is tilted or lacks slices.")
         form.add("Name", self.name)
         form.add("Kept in", self.place)
         form.add_heading("Masks")
@@ -107,6 +110,7 @@ class NewProjectDialog(Sheet):
             classes=ClassSet.load(chosen) if chosen else None,
             instances=self.instances.text().strip() or None,
             hold_out=HoldOut.parse(self.hold_out.text().strip() or "none"),
+            as_stack=self.as_stack.isChecked(),
         )
 
     def run(self) -> None:
@@ -136,7 +140,7 @@ class NewProjectDialog(Sheet):
         self.host.open_path(made.path)
         hints = list(made.hints)
         if made.refused:
-            hints.insert(0, f"{len(made.refused)} images could not be opened and are left out.")
+            hints.insert(0, _left_out(made.refused))
         from app.workspace import Message
 
         self.host.workspace.post(
@@ -146,5 +150,25 @@ class NewProjectDialog(Sheet):
     def _failed(self, error: Exception) -> None:
         self.show_progress(0, 0)
         self.main_button.setEnabled(True)
-        known = isinstance(error, MaskwrightError)
-        self.say(str(error) if known else "The project could not be made. Details are in the log.")
+        if not isinstance(error, MaskwrightError):
+            self.say("The project could not be made. Details are in the log.")
+            return
+        from segcore.projects.new import is_uneven
+
+        self.say(f"{error.message} {_REMEDY}" if is_uneven(error) else str(error))
+        if is_uneven(error):
+            self.as_stack.setFocus()
+
+
+def _left_out(refused: Any) -> str:
+    """What could not be opened, in a sentence or two."""
+    from segcore.projects.new import is_uneven
+
+    count = len(refused)
+    text = (
+        "1 image could not be opened and is left out."
+        if count == 1
+        else f"{count} images could not be opened and are left out."
+    )
+    uneven = [error for _, error in refused if is_uneven(error)]
+    return f"{text} {uneven[0].message} {_REMEDY}" if uneven else text

@@ -158,6 +158,7 @@ class Jobs(QObject):
                     model_path=str(model.path),
                     class_rows=tuple(project.classes.to_rows()),
                     near=workspace.near,
+                    as_stack=item.as_stack,
                 )
             )
             self._rows[number] = JobRow(

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 from segcore.images.display import default_window, robust_range, to_display, window_bounds
 from segcore.images.family import Family
 from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
+from segcore.images.joined import JoinedSource, open_all
 from segcore.images.pyramid import PyramidSource, with_pyramid
 from segcore.images.registry import FAMILIES, family_of_name, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
 
 if TYPE_CHECKING:
-    from segcore.images.dicom_source import DicomSeries, dicom_series, open_series
+    from segcore.images.dicom_source import (
+        DicomSeries,
+        UnevenVolume,
+        dicom_series,
+        open_series,
+    )
 
 __all__ = [
     "FAMILIES",
@@ -23,8 +29,10 @@ __all__ = [
     "Fingerprint",
     "ImageInfo",
     "ImageSource",
+    "JoinedSource",
     "Level",
     "PyramidSource",
+    "UnevenVolume",
     "WindowPreset",
     "default_window",
     "dicom_series",
@@ -32,6 +40,7 @@ __all__ = [
     "fingerprint",
     "natural_key",
     "open",
+    "open_all",
     "open_series",
     "robust_range",
     "scan",
@@ -43,7 +52,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Most sessions see no DICOM; its modules are loaded when they are asked for.
-    if name in ("DicomSeries", "dicom_series", "open_series"):
+    if name in ("DicomSeries", "UnevenVolume", "dicom_series", "open_series"):
         from segcore.images import dicom_source
 
         return getattr(dicom_source, name)

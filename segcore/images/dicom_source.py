@@ -32,6 +32,10 @@ from segcore.images.source import (
 _OPEN_AS_STACK = "Open it as a stack of slices without spacing, or leave out what does not fit."
 
 
+class UnevenVolume(BadFile):
+    """A series whose slices lie on no even grid; it opens with `as_stack`."""
+
+
 @dataclass(frozen=True)
 class DicomSeries:
     """One series of a folder.
@@ -132,7 +136,7 @@ def open_series(
 
     Raises
     ------
-    BadFile
+    UnevenVolume
         Where the slices make no even volume and `as_stack` is not set.
     """
     said = list(hints)
@@ -140,7 +144,7 @@ def open_series(
     kinds = Counter((header.size, header.channels) for header in headers)
     if len(kinds) > 1:
         if not as_stack:
-            raise BadFile(
+            raise UnevenVolume(
                 f"{path.name} is no even volume: its slices have {len(kinds)} different sizes.",
                 _OPEN_AS_STACK,
             )
@@ -150,7 +154,7 @@ def open_series(
     planes = tuple(plane for header in headers for plane in header.planes)
     volume = arrange(planes, headers[0].thickness)
     if volume.problem and not as_stack:
-        raise BadFile(f"{path.name} is no even volume: {volume.problem}.", _OPEN_AS_STACK)
+        raise UnevenVolume(f"{path.name} is no even volume: {volume.problem}.", _OPEN_AS_STACK)
     if as_stack and len(planes) > 1:
         if volume.problem:
             said.append(f"No even volume: {volume.problem}; distances are not known.")

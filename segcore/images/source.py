@@ -71,6 +71,7 @@ class ImageSource:
     Attributes
     ----------
     path : the file, or the folder of a series.
+    info : everything that was known before a pixel was decoded, as one value.
     family : "raster", "tiff", "dicom" or "nifti".
     shape : (z, y, x) of level 0; a picture has z = 1.
     axes : names of the axes without channels: "yx", "zyx" (space), "tyx" (time), "pyx" (pages).
@@ -91,6 +92,7 @@ class ImageSource:
 
     def __init__(self, path: Path, family: str, info: ImageInfo) -> None:
         self.path = path
+        self.info = info
         self.family = family
         self.shape = info.shape
         self.axes = info.axes
@@ -110,6 +112,11 @@ class ImageSource:
         self._lock = threading.RLock()
         self._cache = BoundedCache(_CACHE_BYTES)
         self._closed = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file (or folder) that is read; several where channels are joined."""
+        return (self.path,)
 
     def read(
         self,

@@ -50,7 +50,14 @@ def earlier_items(
                 role="replay",
                 weight=item.weight,
                 digests=item.digests,
+                as_stack=item.as_stack,
             )
+
+
+def earlier_count(model: Path) -> int:
+    """How many pictures `earlier_items` finds at most, without reading one."""
+    data = _frozen(model)
+    return 0 if data is None else min(MOST, len(data.of("train", "replay")))
 
 
 def _order(item: FrozenItem) -> str:

@@ -40,6 +40,8 @@ class NewProject:
     instances : name of the class whose objects the numbers in the masks are.
     group_by : regular expression on names, see `groups_of`.
     hold_out : which items no run trains on.
+    as_stack : open DICOM series that are no even volume slice by slice, without distances; else
+        they are left out.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class NewProject:
     instances: str | None = None
     group_by: str | None = None
     hold_out: HoldOut = field(default_factory=HoldOut)
+    as_stack: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
                 "Images and masks belong together by their names without the ending.",
             )
     classes, instances, hints = _classes(plan, matched, stage)
-    opened, refused, image_hints = _open_all(images, stage)
+    opened, refused, image_hints = _open_all(images, plan.as_stack, stage)
     groups = groups_of(list(opened), plan.group_by)
     kept_back = held_out(groups, plan.hold_out)
     items = [
@@ -184,7 +187,7 @@ def _classes(
 
 
 def _open_all(
-    images: Mapping[str, Path], stage: Stage
+    images: Mapping[str, Path], as_stack: bool, stage: Stage
 ) -> tuple[dict[str, NewItem], list[tuple[str, MaskwrightError]], list[str]]:
     """What the store is to know of each image, what cannot be opened, and hints about the rest.
 
@@ -197,15 +200,36 @@ def _open_all(
     hints: list[str] = []
     for number, (name, path) in enumerate(images.items(), 1):
         try:
-            with open_image(path) as image:
-                opened[name] = NewItem(name, [path], image.shape, image.spacing, image.affine)
-                hints += [f"{path.name}: {hint}" for hint in image.hints]
+            opened[name], said = _look_at(name, path, as_stack)
+            hints += [f"{path.name}: {hint}" for hint in said]
         except MaskwrightError as error:
             refused.append((name, error))
         stage("Looking at images", number, len(images))
     if not opened:
         raise refused[0][1]
     return opened, refused, hints
+
+
+def _look_at(name: str, path: Path, as_stack: bool) -> tuple[NewItem, tuple[str, ...]]:
+    """One image as the store is to know it, and what it says of itself."""
+    uneven = False
+    try:
+        image = open_image(path)
+    except BadFile as error:
+        # As a stack an even volume would lose its distances: only where it must be.
+        if not as_stack or not is_uneven(error):
+            raise
+        image, uneven = open_image(path, as_stack=True), True
+    with image:
+        item = NewItem(name, [path], image.shape, image.spacing, image.affine, as_stack=uneven)
+        return item, image.hints
+
+
+def is_uneven(error: Exception) -> bool:
+    """Whether this says that a series is no even volume, which `NewProject.as_stack` opens."""
+    from segcore.images import UnevenVolume
+
+    return isinstance(error, UnevenVolume)
 
 
 def _import(

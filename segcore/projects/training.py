@@ -8,8 +8,10 @@ partly corrected pictures train, and a model never learns from its own guesses. 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from segcore.base import BadFile, MaskwrightError
 from segcore.projects.choosing import choose
-from segcore.projects.earlier import earlier_items
+from segcore.projects.earlier import MOST, earlier_count, earlier_items
 from segcore.projects.modelling import NoModel, find_model, known_models
 from segcore.projects.stage import Stage, silent
 from segcore.store import Item, Project
@@ -26,6 +28,7 @@ from segcore.store.sources import digest_source
 from segcore.train import Recipe, TrainItem, freeze, make_run
 from segcore.train import runs as run_folders
 from segcore.train.frozen import Role
+from segcore.train.preflight import SAMPLE_OF
 
 GAP = 5  # neighbours of a held-out stretch of one sequence that are not trained on
 _NAME = re.compile(r"[\w][\w .+-]{0,80}")
@@ -63,17 +66,7 @@ def prepare_run(project: Project, wanted: NewRun, stage: Stage = silent) -> Path
     NoModel : the model to train further is not there.
     MaskwrightError : the name is taken or no name for a folder; a setting is out of range.
     """
-    base = None if wanted.start is None else find_model(project, wanted.start)
-    recipe = Recipe(**_checked_settings(wanted.settings, base))
-    chosen = choose(project.items, set(_STATES), wanted.items)
-    training, held, same = split_items(chosen)
-    training = [item for item in training if _may_teach(item, recipe.targets)]
-    if not training:
-        raise NothingToLearn(
-            f"{project.name} has nothing to train on: no item "
-            + ("has truth." if recipe.targets == "truth" else "is corrected or accepted."),
-            "Correct or accept some items first, or use --targets truth where there is truth.",
-        )
+    base, recipe, training, held, same = _selected(project, wanted)
     name = _name_of(project, wanted.name, recipe, base)
     run_dir = project.runs_dir / name
     make_run(run_dir, recipe, name=name, project=str(project.path), base=base)
@@ -85,6 +78,38 @@ def prepare_run(project: Project, wanted: NewRun, stage: Stage = silent) -> Path
         notes=notes,
     )
     return run_dir
+
+
+def prepare_sample(project: Project, wanted: NewRun, run_dir: Path) -> None:
+    """Freeze some of the pictures of a run, so that its steps can be measured.
+
+    The steps are those of the whole: the same model, recipe, crop and mixture. Nothing is written
+    to the project. How much the whole would be is noted for `segcore.train.measure`.
+
+    Parameters
+    ----------
+    run_dir : where the sample is made, a folder outside of the project.
+
+    Raises
+    ------
+    NothingToLearn, NoModel, MaskwrightError : as `prepare_run`.
+    """
+    base, recipe, training, held, _ = _selected(project, wanted)
+    height, width = recipe.crop([(item.shape.y, item.shape.x) for item in training])
+    steps = recipe.total_steps(len(training))
+    recipe = recipe.changed(steps=steps, crop_height=height, crop_width=width)
+    # As many as the measured steps see; of each item of a volume all slices come along.
+    some = _spread(training, 4 * recipe.batch)
+    kept = _spread(held, 1)
+    make_run(run_dir, recipe, name="sample", project=str(project.path), base=base)
+    items = list(_train_items(project, recipe, some, kept, base, silent, earlier=4 * recipe.batch))
+    count = Counter(item.role for item in items)
+    whole = {
+        "train": count["train"] * len(training) // len(some),
+        "replay": earlier_count(base) if base is not None and count["replay"] else 0,
+        "held_out": count["held_out"] * len(held) // max(1, len(kept)),
+    }
+    freeze(items, run_dir, project.classes, notes={SAMPLE_OF: whole})
 
 
 def fine_tuning(project: Project, steps: int | None = None) -> NewRun:
@@ -143,6 +168,29 @@ def split_items(items: Sequence[Item]) -> tuple[list[Item], list[Item], bool]:
 _STATES = ("new", "predicted", "corrected", "accepted")  # rejected items teach nothing
 
 
+def _selected(
+    project: Project, wanted: NewRun
+) -> tuple[Path | None, Recipe, list[Item], list[Item], bool]:
+    """Base, recipe, items to train on, held-out items, and whether both are of one sequence."""
+    base = None if wanted.start is None else find_model(project, wanted.start)
+    recipe = Recipe(**_checked_settings(wanted.settings, base))
+    chosen = choose(project.items, set(_STATES), wanted.items)
+    training, held, same = split_items(chosen)
+    training = [item for item in training if _may_teach(item, recipe.targets)]
+    if not training:
+        raise NothingToLearn(
+            f"{project.name} has nothing to train on: no item "
+            + ("has truth." if recipe.targets == "truth" else "is corrected or accepted."),
+            "Correct or accept some items first, or use --targets truth where there is truth.",
+        )
+    return base, recipe, training, held, same
+
+
+def _spread(items: list[Item], most: int) -> list[Item]:
+    """At most so many of the items, from the first to the last."""
+    return items[:: max(1, -(-len(items) // most))]
+
+
 def _checked_settings(settings: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
     if base is not None and ("arch" in settings or "encoder" in settings):
         raise MaskwrightError(
@@ -167,6 +215,7 @@ def _train_items(
     held: list[Item],
     base: Path | None,
     stage: Stage,
+    earlier: int = MOST,
 ) -> Iterator[TrainItem]:
     persons = project.person_origins()
     total = len(training) + len(held)
@@ -189,6 +238,7 @@ def _train_items(
                 group=item.group,
                 role=_role(role),
                 digests=digests,
+                as_stack=item.as_stack,
             )
         stage("Freezing the data", number, total)
     if not learned:
@@ -197,7 +247,7 @@ def _train_items(
             "Correct a mask or accept it; what a model guessed teaches nothing.",
         )
     if base is not None and recipe.replay > 0:
-        yield from earlier_items(base, project.classes, taught)
+        yield from islice(earlier_items(base, project.classes, taught), earlier)
 
 
 def _role(name: str) -> Role:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.base import BadFile, ClassSet, Rect, SizeMismatch
+from segcore.base import BadFile, ClassSet, Rect
 from segcore.service.protocol import (
     Describe,
     ModelDescribed,
@@ -29,7 +28,6 @@ from segcore.service.protocol import (
 from segcore.service.worker import JobContext, Worker, connect_from_stdin, give_way
 
 if TYPE_CHECKING:
-    from segcore.images import ImageSource
     from segcore.infer import Predictor
 
 KEPT_MODELS = 3
@@ -102,31 +100,6 @@ def _identity(folder: Path) -> tuple[object, ...]:
     return tuple(facts)
 
 
-class _Joined:
-    """Several sources on one grid, read as the channels of one picture."""
-
-    def __init__(self, sources: Sequence[ImageSource]) -> None:
-        first = sources[0]
-        for other in sources[1:]:
-            if other.shape != first.shape:
-                raise SizeMismatch(
-                    f"{other.path.name} has {tuple(other.shape)} voxels and {first.path.name} "
-                    f"{tuple(first.shape)} (z, y, x).",
-                    "Join only images that lie on one grid.",
-                )
-        self._sources = sources
-        self.shape = first.shape
-        # Coarse levels are of use only where all sources have the same ones.
-        shared = all(
-            [v.shape for v in s.levels] == [v.shape for v in first.levels] for s in sources
-        )
-        self.levels = first.levels if shared else first.levels[:1]
-
-    def read(self, z: int = 0, rect: Rect | None = None, level: int = 0) -> NDArray[Any]:
-        parts = [source.read(z, rect, level) for source in self._sources]
-        return np.concatenate(parts, axis=2)
-
-
 def predict(job: Predict, context: JobContext, models: Models) -> None:
     """Answer a `Predict` job: a `TilePredicted` for each piece, then `PredictionDone`.
 
@@ -152,10 +125,8 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
     mapping = map_classes(
         predictor.model.spec.classes, ClassSet.from_rows(list(job.class_rows), "the project")
     )
-    with ExitStack() as opened:
-        context.check()
-        sources = [opened.enter_context(images.open(path)) for path in job.image_paths]
-        image: Any = sources[0] if len(sources) == 1 else _Joined(sources)
+    context.check()
+    with images.open_all(job.image_paths, as_stack=job.as_stack) as image:
         grid = image.shape
         rect = Rect(0, 0, grid.y, grid.x) if job.rect is None else job.rect
         rect = rect.intersect(Rect(0, 0, grid.y, grid.x))

@@ -68,6 +68,7 @@ class Predict(Job, frozen=True, eq=False, kw_only=True):
     near : (z, y, x) of the view's centre; tiles near to it come first.
     rect : the part of each slice to predict; None is all of it.
     slices : which slices, None is all of them.
+    as_stack : open a series that is no even volume slice by slice, as the project does.
     model_options : ``mirror``: the mean over four mirror images; four times the work.
     """
 
@@ -78,6 +79,7 @@ class Predict(Job, frozen=True, eq=False, kw_only=True):
     near: tuple[int, float, float] = (0, 0.0, 0.0)
     rect: Rect | None = None
     slices: tuple[int, ...] | None = None
+    as_stack: bool = False
     model_options: dict[str, Any] = {}
 
 

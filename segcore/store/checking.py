@@ -35,6 +35,7 @@ _REFERENCES = (
     ("source_file", "item", "item", "uuid"),
     ("instance", "item", "item", "uuid"),
     ("confusion", "item", "item", "uuid"),
+    ("attribute", "item", "item", "uuid"),
 )
 
 

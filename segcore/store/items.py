@@ -113,8 +113,18 @@ class Item:
             )
         )
 
+    @property
+    def as_stack(self) -> bool:
+        """Whether a series that is no even volume is opened slice by slice, as was chosen."""
+        from segcore.store.pictures import read_as_stack
+
+        return read_as_stack(self._project.database, self.id)
+
     def open_image(self) -> ImageSource:
         """Open its image; several sources are channels of one.
+
+        A large picture without coarser levels has some in the project's cache, once they are
+        built (`segcore.images.PyramidSource`).
 
         Raises
         ------
@@ -122,7 +132,7 @@ class Item:
         """
         from segcore.store.pictures import open_sources
 
-        return open_sources(self)
+        return open_sources(self, self._project.cache_dir)
 
     # -- layers -------------------------------------------------------------------------------
 
@@ -139,19 +149,6 @@ class Item:
     def truth(self) -> Labels | None:
         """What scores are measured against, or None."""
         return self._content.truth
-
-    @property
-    def predictions(self) -> dict[str, PredictionLayer]:
-        """The latest answer of each model, by the model's name, oldest first."""
-        from segcore.store import intake
-
-        content = self._content
-        slots = [slot for slot in content.pointers if slot.startswith(PREDICTION)]
-        slots.sort(key=lambda slot: content.rows[content.pointers[slot]].number)
-        return {
-            slot.removeprefix(PREDICTION): intake.prediction_layer(content, content.pointers[slot])
-            for slot in slots
-        }
 
     @property
     def further_labels(self) -> tuple[Labels, ...]:
@@ -171,6 +168,19 @@ class Item:
         if content.truth is not None:
             layers.insert(0, content.rows[content.truth.layer])
         return {r["id"]: InstanceRow.from_json(r["id"], r) for row in layers for r in row.instances}
+
+    @property
+    def predictions(self) -> dict[str, PredictionLayer]:
+        """The latest answer of each model, by the model's name, oldest first."""
+        from segcore.store import intake
+
+        content = self._content
+        slots = [slot for slot in content.pointers if slot.startswith(PREDICTION)]
+        slots.sort(key=lambda slot: content.rows[content.pointers[slot]].number)
+        return {
+            slot.removeprefix(PREDICTION): intake.prediction_layer(content, content.pointers[slot])
+            for slot in slots
+        }
 
     @property
     def proposal(self) -> PredictionLayer | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from numpy.typing import ArrayLike
 
@@ -17,6 +17,7 @@ from segcore.labels import Labels, TileShape
 State: TypeAlias = Literal["new", "predicted", "corrected", "accepted", "rejected"]
 Split: TypeAlias = Literal["train", "held_out"]
 Role: TypeAlias = Literal["label", "prediction", "truth"]
+Bounds: TypeAlias = tuple[int, int, int, int, int, int]
 
 LABEL = "label"
 TRUTH = "truth"
@@ -52,6 +53,7 @@ class NewItem:
     affine : (4, 4), index (x, y, z, 1) to RAS+ millimetres, or None.
     group : patient, series or sequence; whole groups are held out together.
     split : "train", "held_out", or None where nobody has decided.
+    as_stack : a series that is no even volume is opened slice by slice, now and always.
     """
 
     name: str
@@ -61,6 +63,7 @@ class NewItem:
     affine: ArrayLike | None = None
     group: str = ""
     split: Split | None = None
+    as_stack: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ class InstanceRow:
     score : a model's, 0 to 1, or None.
     source : row of `source` that it comes from.
     attributes : named values.
-    bounds : (z0, y0, x0, z1, y1, x1), half-open, when it was made; None if unknown.
+    bounds : (z0, y0, x0, z1, y1, x1), half-open: a box that no pixel of it has ever left. It grows
+        with what is painted and does not shrink with what is erased. None if unknown.
     """
 
     id: int
@@ -128,7 +132,15 @@ class InstanceRow:
     score: float | None = None
     source: int = 0
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    bounds: tuple[int, int, int, int, int, int] | None = None
+    bounds: Bounds | None = None
+
+    def covering(self, bounds: Bounds | None) -> InstanceRow:
+        """With bounds that hold these as well."""
+        if self.bounds is None or bounds is None:
+            return self
+        low = map(min, self.bounds[:3], bounds[:3])
+        high = map(max, self.bounds[3:], bounds[3:])
+        return replace(self, bounds=cast(Bounds, (*low, *high)))
 
     def to_json(self) -> dict[str, Any]:
         """The row as values that JSON can hold; `from_json` takes it back."""

@@ -58,15 +58,15 @@ def read_values(item: FrozenItem) -> NDArray[Any]:
     ------
     BadFile : a source is missing or not on the target's grid any more.
     """
-    from segcore.images import open as open_image
+    from segcore.images import open_all
 
-    parts = []
-    for path in item.sources:
-        with open_image(path) as source:
-            parts.append(source.read(item.z))
-        if parts[-1].shape[:2] != item.size:
-            raise BadFile(f"{path} has changed since the run was made.", "Make the run again.")
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+    with open_all(item.sources, as_stack=item.as_stack) as source:
+        values = source.read(item.z)
+    if values.shape[:2] != item.size:
+        raise BadFile(
+            f"{item.sources[0]} has changed since the run was made.", "Make the run again."
+        )
+    return values
 
 
 class PictureCache:

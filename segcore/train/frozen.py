@@ -38,6 +38,7 @@ class TrainItem:
     role : ``train``; ``replay``: learned by an earlier run and mixed in; ``held_out``: scored only.
     weight : factor of the item's loss.
     digests : SHA-256 of each source where it is known already.
+    as_stack : a series that is no even volume is opened slice by slice.
     """
 
     name: str
@@ -48,6 +49,7 @@ class TrainItem:
     role: Role = "train"
     weight: float = 1.0
     digests: tuple[str, ...] = ()
+    as_stack: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class FrozenItem:
     role: Role
     weight: float
     counts: Mapping[int, int]
+    as_stack: bool = False
 
     @property
     def digest(self) -> str:
@@ -124,7 +127,7 @@ def freeze(
         known[c.id] = c.id
     rows: list[dict[str, Any]] = []
     for number, item in enumerate(items, start=1):
-        with open_image(item.sources[0]) as source:
+        with open_image(item.sources[0], as_stack=item.as_stack) as source:
             size = (source.shape.y, source.shape.x)
         if item.target.shape != size:
             raise SizeMismatch(
@@ -150,6 +153,7 @@ def freeze(
                 "group": item.group,
                 "role": item.role,
                 "weight": item.weight,
+                "as_stack": item.as_stack,
                 "counts": {str(i): int(n) for i, n in enumerate(counts) if i and n},
             }
         )
@@ -190,6 +194,7 @@ def read_frozen(run_dir: Path) -> FrozenData:
             role=row["role"],
             weight=row["weight"],
             counts={int(i): n for i, n in row["counts"].items()},
+            as_stack=row.get("as_stack", False),
         )
         for row in content["items"]
     )

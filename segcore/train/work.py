@@ -224,12 +224,10 @@ def _channels(item: FrozenItem) -> int:
 
     Three, so that the encoder's first weights fit and grey and colour pictures go together.
     """
-    from segcore.images import open as open_image
+    from segcore.images import open_all
 
-    count = 0
-    for path in item.sources:
-        with open_image(path) as source:
-            count += source.channels
+    with open_all(item.sources, as_stack=item.as_stack) as source:
+        count = source.channels
     return 3 if count == 1 else count
 
 

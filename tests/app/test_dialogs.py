@@ -147,6 +147,26 @@ def test_a_project_is_made_from_a_folder_and_opened(
     assert len(window.workspace.project.items) == 3
 
 
+def test_a_tilted_series_is_refused_with_its_remedy_and_opened_as_a_stack(
+    make_window: Make, shared_data: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    window = make_window()
+    dialog = NewProjectDialog(window, images=shared_data / "ct_dicom_odd" / "series_gap_tilt")
+    dialog.open()
+    dialog.name.setText("head")
+    dialog.place.set_path(tmp_path)
+    dialog.hold_out.setText("none")
+    QTest.mouseClick(dialog.main_button, LEFT)
+    qtbot.waitUntil(lambda: "no even volume" in dialog.error.text(), timeout=30_000)
+    assert 'Tick "Open them slice by slice"' in dialog.error.text()
+    QTest.keyClick(dialog.as_stack, Qt.Key.Key_Space)
+    QTest.mouseClick(dialog.main_button, LEFT)
+    qtbot.waitUntil(lambda: window.workspace.image is not None, timeout=30_000)
+    assert window.workspace.item.as_stack
+    assert window.workspace.image.shape.z == 5
+    assert window.workspace.image.spacing is None
+
+
 def test_a_form_that_is_not_filled_says_what_is_missing(make_window: Make) -> None:
     dialog = NewProjectDialog(make_window())
     with pytest.raises(MaskwrightError, match="folder of images"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -233,3 +234,35 @@ def test_a_project_is_never_made_over_another(
     assert result.code == 1
     assert "exists already" in result.err
     assert (tmp_path / "p.maskwright" / "project.db").read_bytes() == before
+
+
+def test_a_tilted_series_is_left_out_until_it_is_asked_for_as_a_stack(
+    done: Command, maskwright: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    for name, folder in (("head", "ct_dicom_odd/series_gap_tilt"), ("chest", "ct_dicom")):
+        shutil.copytree(shared_data / folder, tmp_path / "scans" / name)
+    project = tmp_path / "both.maskwright"
+    made = done("new", project, "--images", tmp_path / "scans", "--hold-out", "none")
+    assert "head is no even volume" in made.err
+    assert "With --as-stack such a series is opened slice by slice" in " ".join(made.err.split())
+    with Project.open(project, write=False) as opened:
+        assert [item.name for item in opened.items] == ["chest"]
+
+    alone = tmp_path / "alone.maskwright"
+    refused = maskwright("new", alone, "--images", tmp_path / "scans" / "head")
+    assert refused.code == 1
+    assert "--as-stack" in refused.err
+    assert not alone.exists()
+
+    project = tmp_path / "stack.maskwright"
+    made = done(
+        "new", project, "--images", tmp_path / "scans", "--hold-out", "none", "--as-stack"
+    )  # fmt: skip
+    assert "distances are not known" in made.err
+    with Project.open(project, write=False) as opened:
+        chest, head = (opened.items.by_name(name) for name in ("chest", "head"))
+        assert (chest.as_stack, head.as_stack) == (False, True)
+        assert chest.spacing is not None
+        assert head.spacing is None
+        assert head.open_image().read(4).any()
+    assert done("check", project).code == 0

@@ -169,6 +169,24 @@ def test_all_slices_of_a_volume_are_predicted_from_the_one_in_view_outwards(
     assert order == [9, 8, 7, 12]
 
 
+def test_a_tilted_series_is_predicted_as_the_stack_that_the_project_shows(
+    everything: Client, heard_all: Heard, picture: Path, street_model: Path, shared_data: Path
+) -> None:
+    series = str(shared_data / "ct_dicom_odd" / "series_gap_tilt")
+    for as_stack, state in ((True, "done"), (False, "failed")):
+        job = predict_job(
+            picture,
+            street_model,
+            image_paths=(series,),
+            rect=Rect(200, 200, 64, 64),
+            slices=(2,),
+            as_stack=as_stack,
+        )
+        end = heard_all.wait_end(everything.submit(job))
+        assert end.state == state, end.reason
+    assert "no even volume" in end.reason
+
+
 def test_a_model_that_is_not_there_and_an_image_that_is_broken_are_named(
     everything: Client, heard_all: Heard, picture: Path, street_model: Path, shared_data: Path
 ) -> None:

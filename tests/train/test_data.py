@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from segcore import images
 from segcore.base import CLASS_PRESETS, BadFile, ClassSet, SizeMismatch
 from segcore.models import Preparation
 from segcore.train import Recipe, TrainItem, freeze, read_frozen
-from segcore.train.data import Batches, PictureCache, channel_table
+from segcore.train.data import Batches, PictureCache, channel_table, read_values
 from segcore.train.losses import IGNORE
 
 CAMVID = CLASS_PRESETS["camvid"]
@@ -76,6 +77,19 @@ def test_a_target_off_the_images_grid_is_refused_with_both_sizes(tmp_path: Path)
     item = TrainItem("odd", (write(tmp_path / "odd.png"),), np.ones((50, 40), np.uint16))
     with pytest.raises(SizeMismatch, match="odd: the image is 50 x 40 and its label 40 x 50"):
         freeze([item], tmp_path / "run", CAMVID)
+
+
+def test_a_series_that_the_project_opened_as_a_stack_is_read_so_by_the_run(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    folder = shared_data / "ct_dicom_odd" / "series_gap_tilt"
+    with images.open(folder, as_stack=True) as source:
+        size, values = source.shape[1:], source.read(3)
+    item = TrainItem(
+        "head", (folder,), np.ones(size, np.uint16), z=3, digests=("0" * 64,), as_stack=True
+    )
+    freeze([item], tmp_path / "run", CAMVID)
+    assert (read_values(read_frozen(tmp_path / "run").items[0]) == values).all()
 
 
 def test_a_run_without_items_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from segcore.cli.command import Command
 from segcore.projects.splits import DEFAULT_HOLD_OUT
 
 _LISTED = 10
+_REMEDY = "With --as-stack such a series is opened slice by slice, without distances."
 
 
 def new(
@@ -53,10 +54,18 @@ def new(
             help="Items that no run trains on: a share of the items by whole groups, or a pattern.",
         ),
     ] = DEFAULT_HOLD_OUT,
+    as_stack: Annotated[
+        bool,
+        typer.Option(
+            "--as-stack",
+            help="Open DICOM series that are tilted, uneven or lack slices slice by slice, "
+            "without distances; else they are left out.",
+        ),
+    ] = False,
 ) -> None:
     """Make a project."""
-    from segcore.base import ClassSet
-    from segcore.projects.new import NewProject, create_project
+    from segcore.base import BadFile, ClassSet
+    from segcore.projects.new import NewProject, create_project, is_uneven
     from segcore.projects.splits import HoldOut
 
     plan = NewProject(
@@ -69,11 +78,19 @@ def new(
         instances=instances,
         group_by=group_by,
         hold_out=HoldOut.parse(hold_out),
+        as_stack=as_stack,
     )
-    with console.progress() as stage:
-        made = create_project(plan, stage)
-    for name, error in made.refused:
-        console.note(f"left out: {name}: {error.message}")
+    try:
+        with console.progress() as stage:
+            made = create_project(plan, stage)
+    except BadFile as error:
+        if is_uneven(error):
+            raise BadFile(error.message, _REMEDY) from error
+        raise
+    for name, reason in made.refused:
+        console.note(f"left out: {name}: {reason.message}")
+    if any(is_uneven(reason) for _, reason in made.refused):
+        console.note(_REMEDY)
     for name, matched in made.matched.items():
         _list(f"without {name}", matched.without_file)
         _list(f"in {name} without an image", [path.name for path in matched.without_image])
