@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -82,7 +83,7 @@ def test_parts_that_disagree_on_what_is_bright_say_so(shared_data: Path) -> None
 
 def test_no_fact_of_a_single_part_is_lost(shared_data: Path) -> None:
     # A fact that is added to `ImageInfo` must be passed on without anybody thinking of it.
-    told = {
+    told: dict[str, Any] = {
         "hints": ("said",), "has_alpha": True, "invert": True, "frame_of_reference": "1.2",
         "metadata": {"a": "b"}, "view_flip": (True, True),
     }  # fmt: skip
