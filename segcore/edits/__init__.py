@@ -3,6 +3,8 @@
 from segcore.edits.base import BaseEdit, Edit, ImageReader
 from segcore.edits.fill import Fill, connected_region
 from segcore.edits.kinds import KINDS, from_json, to_json
+from segcore.edits.objects import OWN, object_at, pixel_at
+from segcore.edits.painting import Painting, settled
 from segcore.edits.paste import Paste
 from segcore.edits.polygon import Polygon
 from segcore.edits.raster import polygon_mask, stroke_bounds, stroke_mask, stroke_parts
@@ -13,12 +15,14 @@ from segcore.edits.unlabelled import FillUnlabelled
 
 __all__ = [
     "KINDS",
+    "OWN",
     "STATES",
     "BaseEdit",
     "Edit",
     "Fill",
     "FillUnlabelled",
     "ImageReader",
+    "Painting",
     "Paste",
     "Polygon",
     "Region",
@@ -26,7 +30,10 @@ __all__ = [
     "Stroke",
     "connected_region",
     "from_json",
+    "object_at",
+    "pixel_at",
     "polygon_mask",
+    "settled",
     "stroke_bounds",
     "stroke_mask",
     "stroke_parts",

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
-from segcore.labels import OPEN, Draft, FieldChange, Guard, Labels, Patch
+from segcore.labels import OPEN, FieldChange, Guard, Labels, Patch
 
 
 class ImageReader(Protocol):
@@ -76,46 +75,3 @@ class BaseEdit:
     def reads(self, labels: Labels) -> tuple[int, Rect] | None:
         """Most edits read no intensities."""
         return None
-
-
-def paint(
-    draft: Draft,
-    labels: Labels,
-    z: int,
-    rect: Rect,
-    mask: NDArray[np.bool_],
-    *,
-    class_id: int,
-    origin: int,
-    instance: int = 0,
-) -> None:
-    """Set the pixels under `mask` (rect.height, rect.width) to a class, and see to instances.
-
-    With an instance the pixels become its own. Without, an instance of the same class stays (to
-    paint a class over itself only confirms it), and one of another class loses the pixels.
-    """
-    rect, mask = _inside(labels, rect, mask)
-    if rect.is_empty or not mask.any():
-        return
-    if class_id and not instance and labels.has_plane("instance"):
-        kept = np.where(draft.read(rect, z) == class_id, draft.read(rect, z, "instance"), 0)
-        if kept.any():
-            draft.write_planes(
-                z,
-                rect,
-                mask,
-                classes=np.full(mask.shape, class_id, np.uint16),
-                origin=origin,
-                instances=kept,
-            )
-            return
-    draft.write(
-        z, rect, mask, class_id=class_id, origin=origin, instance=instance if class_id else 0
-    )
-
-
-def _inside(labels: Labels, rect: Rect, mask: NDArray[np.bool_]) -> tuple[Rect, NDArray[np.bool_]]:
-    if mask.shape != (rect.height, rect.width):
-        raise ValueError(f"a mask {mask.shape} for {rect}")
-    part = rect.intersect(labels.extent)
-    return part, mask[part.shifted(-rect.y, -rect.x).slices]

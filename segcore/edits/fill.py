@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segcore.base import Rect
-from segcore.edits.base import BaseEdit, ImageReader, paint
-from segcore.labels import Draft, Labels, Patch, TileIndex, is_uniform, uniform_value
-
-Mask = NDArray[np.bool_]
+from segcore.edits.objects import Mask, object_at
+from segcore.edits.painting import Painting
+from segcore.labels import Labels, TileIndex, is_uniform, uniform_value
 
 
 @dataclass(frozen=True)
-class Fill(BaseEdit):
+class Fill(Painting):
     """Paint the 4-connected region of one class and one instance that holds a pixel.
 
     The Guard says which of the region's pixels may change; it does not bound the region.
@@ -27,7 +26,7 @@ class Fill(BaseEdit):
     z : slice; the region does not leave it.
     at : row and column of the pixel.
     class_id : the class to paint; 0 erases.
-    instance : the object that the pixels become part of; 0 for none.
+    instance : the object that the pixels become part of; 0 for none, `OWN` to find it then.
     """
 
     z: int
@@ -38,20 +37,47 @@ class Fill(BaseEdit):
     NAME: ClassVar[str] = "Fill"
     TOOL: ClassVar[str] = "fill"
 
-    def apply(self, labels: Labels, image: ImageReader | None = None) -> Patch:
-        draft = Draft(labels, self.guard)
-        for rect, mask in connected_region(labels, self.z, self.at):
-            paint(
-                draft,
-                labels,
-                self.z,
-                rect,
-                mask,
-                class_id=self.class_id,
-                origin=self.origin,
-                instance=self.instance,
-            )
-        return draft.close(self.name, self.tool, self.fields)
+    @property
+    def begins_at(self) -> tuple[int, int] | None:
+        return self.at
+
+    def parts(self, labels: Labels) -> Iterator[tuple[Rect, Mask]]:
+        yield from connected_region(labels, self.z, self.at)
+
+    def object_in(self, labels: Labels) -> int | None:
+        """As for other edits, but a hole belongs to the object that is all around it."""
+        if not labels.extent.contains(*self.at):
+            return None
+        inside = _class_and_instance(labels, self.z, self.at)
+        around = None if inside[0] == self.class_id else _around(labels, self.z, self.at, inside)
+        if around is not None and around[0] == self.class_id:
+            return around[1]
+        return object_at(labels, self.z, self.at, self.class_id)
+
+
+def _class_and_instance(labels: Labels, z: int, at: tuple[int, int]) -> tuple[int, int]:
+    pixel = Rect(*at, 1, 1)
+    return int(labels.read(pixel, z)[0, 0]), int(labels.read(pixel, z, "instance")[0, 0])
+
+
+def _around(
+    labels: Labels, z: int, at: tuple[int, int], inside: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Class and instance of all that a pixel's region borders on; None if that is not one."""
+    found: set[tuple[int, int]] = set()
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    for rect, mask in connected_region(labels, z, at):
+        wide = rect.grown(1).intersect(labels.extent)
+        region = np.zeros((wide.height, wide.width), np.uint8)
+        region[rect.shifted(-wide.y, -wide.x).slices] = mask
+        rim = cv2.dilate(region, cross) > region
+        pairs = np.stack([labels.read(wide, z, plane)[rim] for plane in ("class", "instance")])
+        found.update((int(c), int(n)) for c, n in np.unique(pairs, axis=1).T)
+        # Where the region goes on in the next tile, its own pixels lie on the rim.
+        found.discard(inside)
+        if len(found) > 1:
+            return None
+    return found.pop() if found else None
 
 
 def connected_region(labels: Labels, z: int, at: tuple[int, int]) -> list[tuple[Rect, Mask]]:

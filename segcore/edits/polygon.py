@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from segcore.base import Rect
-from segcore.edits.base import BaseEdit, ImageReader, paint
+from segcore.edits.objects import Mask, pixel_at
+from segcore.edits.painting import Painting
 from segcore.edits.raster import Point, polygon_bounds, polygon_mask
-from segcore.labels import Draft, Labels, Patch
+from segcore.labels import Labels
 
 
 @dataclass(frozen=True)
-class Polygon(BaseEdit):
+class Polygon(Painting):
     """Paint every pixel whose centre is inside the rings, by the even-odd rule.
 
     Parameters
@@ -21,7 +23,7 @@ class Polygon(BaseEdit):
     z : slice.
     rings : closed rings of points (y, x) in image coordinates; a ring within another is a hole.
     class_id : the class to paint; 0 erases.
-    instance : the object that the pixels become part of; 0 for none.
+    instance : the object that the pixels become part of; 0 for none, `OWN` to find it then.
     """
 
     z: int
@@ -39,20 +41,13 @@ class Polygon(BaseEdit):
             raise ValueError("a point of the polygon is not finite")
         super().__post_init__()
 
-    def apply(self, labels: Labels, image: ImageReader | None = None) -> Patch:
-        draft = Draft(labels, self.guard)
+    @property
+    def begins_at(self) -> tuple[int, int] | None:
+        return pixel_at(self.rings[0][0]) if self.rings and self.rings[0] else None
+
+    def parts(self, labels: Labels) -> Iterator[tuple[Rect, Mask]]:
         bounds = polygon_bounds(self.rings).intersect(labels.extent)
         rows = labels.tile[1] * max(1, 256 // labels.tile[1])
         for y in range(bounds.y - bounds.y % rows, bounds.bottom, rows):
             band = Rect(y, bounds.x, rows, bounds.width).intersect(bounds)
-            paint(
-                draft,
-                labels,
-                self.z,
-                band,
-                polygon_mask(self.rings, band),
-                class_id=self.class_id,
-                origin=self.origin,
-                instance=self.instance,
-            )
-        return draft.close(self.name, self.tool, self.fields)
+            yield band, polygon_mask(self.rings, band)

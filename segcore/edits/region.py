@@ -5,6 +5,7 @@ The edit holds the mask itself, so doing it again needs no solver.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
-from segcore.edits.base import BaseEdit, ImageReader, paint
+from segcore.edits.objects import Mask
 from segcore.edits.packed import pack_mask, unpack_mask
-from segcore.labels import Draft, Labels, Patch
+from segcore.edits.painting import Painting
+from segcore.labels import Labels
 
 
 @dataclass(frozen=True)
-class Region(BaseEdit):
+class Region(Painting):
     """Paint the pixels of a mask. Make one with `Region.of`.
 
     Parameters
@@ -27,7 +29,8 @@ class Region(BaseEdit):
     rect : where the mask lies; what reaches beyond the image is passed over.
     packed : the mask, as `pack_mask` gives it.
     class_id : the class to paint; 0 erases.
-    instance : the object that the pixels become part of; 0 for none.
+    instance : the object that the pixels become part of; 0 for none, `OWN` to find it then.
+    at : row and column of the pixel where a person began to mark it, or None.
     """
 
     z: int
@@ -35,6 +38,7 @@ class Region(BaseEdit):
     packed: bytes
     class_id: int
     instance: int = 0
+    at: tuple[int, int] | None = None
 
     NAME: ClassVar[str] = "Region"
     TOOL: ClassVar[str] = "region"
@@ -49,20 +53,13 @@ class Region(BaseEdit):
         return cls(z, Rect(*rect), pack_mask(mask), class_id, **common)
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> Mask:
         """(rect.height, rect.width) bool."""
         return unpack_mask(self.packed, (self.rect.height, self.rect.width))
 
-    def apply(self, labels: Labels, image: ImageReader | None = None) -> Patch:
-        draft = Draft(labels, self.guard)
-        paint(
-            draft,
-            labels,
-            self.z,
-            self.rect,
-            self.mask,
-            class_id=self.class_id,
-            origin=self.origin,
-            instance=self.instance,
-        )
-        return draft.close(self.name, self.tool, self.fields)
+    @property
+    def begins_at(self) -> tuple[int, int] | None:
+        return self.at
+
+    def parts(self, labels: Labels) -> Iterator[tuple[Rect, Mask]]:
+        yield self.rect, self.mask

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from segcore.base import Rect
-from segcore.edits.base import BaseEdit, ImageReader, paint
+from segcore.edits.objects import Mask, pixel_at
+from segcore.edits.painting import Painting
 from segcore.edits.raster import Point, stroke_bounds, stroke_mask, stroke_parts
-from segcore.labels import Draft, Labels, Patch
+from segcore.labels import Labels
 
 
 @dataclass(frozen=True)
-class Stroke(BaseEdit):
+class Stroke(Painting):
     """Paint every pixel whose centre is at most `radius` from the path.
 
     Parameters
@@ -23,7 +25,7 @@ class Stroke(BaseEdit):
     radius : half of the brush's diameter, in pixels.
     class_id : the class to paint; 0 erases, and the pixels remember who did.
     square : a square brush instead of a round one.
-    instance : the object that the pixels become part of; 0 for none.
+    instance : the object that the pixels become part of; 0 for none, `OWN` to find it then.
     """
 
     z: int
@@ -53,20 +55,12 @@ class Stroke(BaseEdit):
         """The rectangle that holds the stroke; may reach beyond the image."""
         return stroke_bounds(self.path, self.radius)
 
-    def apply(self, labels: Labels, image: ImageReader | None = None) -> Patch:
-        draft = Draft(labels, self.guard)
+    @property
+    def begins_at(self) -> tuple[int, int] | None:
+        return pixel_at(self.path[0]) if self.path else None
+
+    def parts(self, labels: Labels) -> Iterator[tuple[Rect, Mask]]:
         # Bands as high as whole tiles, so that no tile is visited twice.
         rows = labels.tile[1] * max(1, 256 // labels.tile[1])
         for part in stroke_parts(self.path, self.radius, labels.extent, rows):
-            mask = stroke_mask(self.path, self.radius, part, square=self.square)
-            paint(
-                draft,
-                labels,
-                self.z,
-                part,
-                mask,
-                class_id=self.class_id,
-                origin=self.origin,
-                instance=self.instance,
-            )
-        return draft.close(self.name, self.tool, self.fields)
+            yield part, stroke_mask(self.path, self.radius, part, square=self.square)

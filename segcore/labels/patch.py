@@ -24,7 +24,9 @@ class FieldChange(NamedTuple):
     """One field of one row before and after; values are what JSON can hold.
 
     ``table`` is ``item`` (key = item id), ``instance`` (key = "item id/instance id"; a row that
-    is not there is None) or ``class`` (key = class id).
+    is not there is None) or ``class`` (key = class id). An edit knows neither the item nor the rows
+    that are there: of an object that it paints it gives the bare number as key, ``extent`` as field
+    and a row with the new pixels' bounds; the store makes a change of the whole ``row`` out of it.
     """
 
     table: str
@@ -46,6 +48,7 @@ class Patch:
     pixels : class id -> (pixels gained, pixels lost).
     bounds : first and last slice and the rectangle that holds every change; None if no pixel
         changed.
+    instance : the object that the painted pixels became part of; 0 for none.
     id, person, time, group : stamped by the store; time in seconds since 1970; steps over many
         items share a group.
     """
@@ -56,6 +59,7 @@ class Patch:
     tool: str = ""
     pixels: dict[int, tuple[int, int]] = field(default_factory=dict)
     bounds: tuple[int, int, Rect] | None = None
+    instance: int = 0
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     person: str = ""
     time: float = 0.0
@@ -82,6 +86,7 @@ class Patch:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the tile changes (the store keeps those as rows), as JSON values."""
+        known = {"instance": self.instance} if self.instance else {}
         return {
             "id": self.id,
             "name": self.name,
@@ -94,6 +99,7 @@ class Patch:
             "bounds": None
             if self.bounds is None
             else [self.bounds[0], self.bounds[1], list(self.bounds[2])],
+            **known,
         }
 
     @classmethod
@@ -106,6 +112,7 @@ class Patch:
             tool=data["tool"],
             pixels={int(c): (counts[0], counts[1]) for c, counts in data["pixels"].items()},
             bounds=None if bounds is None else (bounds[0], bounds[1], Rect(*bounds[2])),
+            instance=data.get("instance", 0),
             id=data["id"],
             person=data["person"],
             time=data["time"],

@@ -140,7 +140,7 @@ class InstanceRow:
             return self
         low = map(min, self.bounds[:3], bounds[:3])
         high = map(max, self.bounds[3:], bounds[3:])
-        return replace(self, bounds=cast(Bounds, (*low, *high)))
+        return replace(self, bounds=cast("Bounds", (*low, *high)))
 
     def to_json(self) -> dict[str, Any]:
         """The row as values that JSON can hold; `from_json` takes it back."""

@@ -94,6 +94,8 @@ class Scribe:
         image : for edits that read intensities; None opens the item's own.
         group : id that steps over many items share.
         """
+        from segcore.edits import settled
+
         if self._thread is None:
             raise self.read_only()
         labels = self._contents.get(item_id).labels
@@ -101,10 +103,14 @@ class Scribe:
         if image is None and edit.reads(labels) is not None:
             reader = self._open_image(item_id)
 
+        def new_number() -> int:
+            return self._contents.reserve_instances(item_id)
+
         def work(ticket: Ticket) -> Applied:
             pixels = image if reader is None else reader.result()
             with self._contents.holding(item_id) as content:
-                patch = edit.apply(content.labels, pixels)
+                done = settled(edit, content.labels, new_number)
+                patch = done.apply(content.labels, pixels)
                 patch = replace(patch, group=group or patch.group)
                 return self.steps.take(item_id, patch, "do", ticket)
 

@@ -19,7 +19,7 @@ from segcore.store.durable import Durable
 from segcore.store.events import STEPS, Announcement, Applied, Entry, Kind, Ticket
 from segcore.store.history import Step
 from segcore.store.merge import merge
-from segcore.store.records import ITEM_COLUMNS, Content, is_pointer
+from segcore.store.records import ITEM_COLUMNS, Content, InstanceRow, is_pointer
 
 if TYPE_CHECKING:
     from segcore.store.project import Project
@@ -199,8 +199,15 @@ class Steps:
     def _complete_field(self, content: Content, change: FieldChange) -> FieldChange:
         if change.table == "instance":
             key = change.key if "/" in change.key else f"{content.item}/{change.key}"
-            row = content.instances.get(int(key.split("/")[1]))
-            return change._replace(key=key, before=None if row is None else row.to_json())
+            number = int(key.split("/")[1])
+            row = content.instances.get(number)
+            after = change.after
+            if change.field == "extent":
+                painted = InstanceRow.from_json(number, after)
+                after = (painted if row is None else row.covering(painted.bounds)).to_json()
+            return FieldChange(
+                "instance", key, "row", None if row is None else row.to_json(), after
+            )
         if change.table != "item":
             return change
         return change._replace(
