@@ -29,6 +29,11 @@ Refusal = Callable[[str, Mapping[str, Any]], "str | None"]
 _FAMILY_MODULES = (
     "segcore.models.unet",
     "segcore.models.fpn",
+    "segcore.models.naive",
+    "segcore.models.fcn",
+    "segcore.models.segnet",
+    "segcore.models.enet",
+    "segcore.models.deeplab",
 )
 _GROUP = "maskwright.models"
 
