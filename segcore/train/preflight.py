@@ -97,6 +97,11 @@ class Cost:
         return steps_take + (self.once + passes * self.scoring) / 60
 
     @property
+    def place(self) -> str:
+        """Where it runs, as people say it."""
+        return "this processor" if self.device == "cpu" else f"the {self.title}"
+
+    @property
     def warning(self) -> str:
         """What is wrong with the memory, in a sentence; "" where it suffices."""
         where = "memory" if self.device != "cuda" else "memory of the graphics card"

@@ -172,6 +172,7 @@ def test_a_model_is_trained_comes_home_predicts_and_is_scored(done: Command, pro
     ).json  # fmt: skip
     assert Path(report["model"]) == project / "models" / "tiny"
     assert report["step"] == 2
+    assert report["expected"] is None, "two steps are done sooner than they are measured"
     assert done("info", project, "--json").json["models"][0]["name"] == "tiny"
     told = done("predict", project, "--json").json
     assert told["model"] == "tiny"
@@ -184,6 +185,28 @@ def test_a_model_is_trained_comes_home_predicts_and_is_scored(done: Command, pro
     assert done("predict", project, "--overwrite", "--json").json["adopted"] == 6
     assert done("evaluate", project, "--json").json == scores
     assert done("check", project, "--json").json["ok"]
+
+
+def test_minutes_and_memory_are_said_before_the_start(
+    done: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps are measured; the training itself is left out here, it would take a minute."""
+    from segcore.projects import learning
+
+    began = {"name": "long", "step": 0, "steps": 400, "minutes": 0.0, "device": "CPU", "loss": 0.0}
+    ended = {"new": None, "old": None, "note": "", "model": "", "cancelled": False}
+    monkeypatch.setattr(learning, "run_here", lambda *_: began | ended)
+    options = ["--targets", "truth", "--steps", "400", "--batch", "1", "--json"]
+    result = done("train", project, *options, "--name", "long")
+    expected = result.json["expected"]
+    assert expected["minutes"] == pytest.approx(400 * expected["seconds_per_step"] / 60, rel=0.5)
+    assert 1e8 < expected["memory_bytes"] < expected["free_bytes"]
+    assert "Takes " in result.err
+    assert " of memory (" in result.err
+    # A run that goes on is told what is left of it.
+    with (project / "runs" / "long" / runs.EVENTS).open("a") as events:
+        events.write('{"kind": "checkpoint", "step": 399}\n')
+    assert done("train", project, "--resume", "long", "--json").json["expected"] is None
 
 
 def test_overwrite_never_touches_a_persons_pixel(

@@ -60,10 +60,11 @@ def train(
     run_dir = _prepared(target, settings, items, start, name, resume)
     from segcore.projects.learning import run_here, sentences
 
+    cost = _cost(run_dir)
     with console.progress() as stage:
         report = run_here(run_dir, lambda done, total: stage("Training", done, total))
     if as_json:
-        console.say_json(report)
+        console.say_json(report | {"expected": cost})
     else:
         for line in sentences(report):
             console.say(line)
@@ -112,6 +113,36 @@ def _say_what_it_learns_from(run_dir: Path) -> None:
     if found.scarce:
         rows = [f"{row.name} ({row.pixels:,} pixels in {row.items:,})" for row in found.scarce]
         console.note(f"Too little to learn of: {', '.join(rows)}.")
+
+
+def _cost(run_dir: Path) -> dict[str, Any] | None:
+    """Say how long it takes and what memory it needs; None for a run too short to be measured."""
+    from segcore.train import read_events
+    from segcore.train.preflight import WORTH_MEASURING, gigabytes, look, roughly
+
+    reached = [e["step"] for e in read_events(run_dir)[0] if e["kind"] == "checkpoint"]
+    done = int(reached[-1]) if reached else 0
+    steps = look(run_dir).steps
+    if steps is not None and steps - done < WORTH_MEASURING:
+        return None
+    from segcore.train.measure import measure
+
+    with console.progress() as stage:
+        stage("Measuring three steps", 0, 0)
+        cost = measure(run_dir, done=done)
+    console.note(
+        f"Takes {roughly(cost.minutes)} on {cost.place}, "
+        f"{gigabytes(cost.memory)} of memory ({gigabytes(cost.free)} free)."
+    )
+    if cost.warning:
+        console.note(cost.warning)
+    return {
+        "minutes": round(cost.minutes, 2),
+        "seconds_per_step": round(cost.seconds, 4),
+        "memory_bytes": cost.memory,
+        "free_bytes": cost.free,
+        "device": cost.title,
+    }
 
 
 COMMAND = Command(
