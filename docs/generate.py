@@ -89,6 +89,7 @@ def _type_of(kind: Any) -> str:
 
 def tools() -> str:
     """The tools, from the table of tools."""
+    from app.actions.table import BY_ID
     from app.tools import TOOLS
 
     lines = [
@@ -106,6 +107,7 @@ def tools() -> str:
         lines += ["", f"## {tool.name}{key}", "", tool.help]
         if tool.options:
             rows = [(option.title, _option(option)) for option in tool.options]
+            rows += [(BY_ID[name].title, BY_ID[name].tip) for name in tool.commands]
             lines += ["", *_table(("Option", "Meaning"), rows)]
     return "\n".join(lines) + "\n"
 
@@ -136,10 +138,9 @@ def keys() -> str:
     ]
     by_menu: dict[str, list[tuple[str, str, str]]] = {}
     for action in ACTIONS:
-        title = action.title.replace("{undo}", "").replace("{redo}", "").strip()
         shown = ", ".join(f"`{key}`" for key in action.keys)
         menu = MENUS.get(action.menu.split("/")[0], "Without a menu")
-        by_menu.setdefault(menu, []).append((title, shown, action.tip))
+        by_menu.setdefault(menu, []).append((action.plain_title, shown, action.tip))
     for menu, rows in by_menu.items():
         lines += ["", f"## {menu}", "", *_table(("Action", "Keys", "What it does"), rows)]
     return "\n".join(lines) + "\n"

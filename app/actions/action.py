@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +18,8 @@ class Action:
     Parameters
     ----------
     id : ``area.verb``.
-    title : sentence case; ``{undo}`` and ``{redo}`` stand for the step's name; an ellipsis if
+    title : sentence case; ``{undo}`` and ``{redo}`` stand for the name of the item's step,
+        ``{class_undo}`` and ``{class_redo}`` for that of the change of classes; an ellipsis if
         more input follows.
     icon : name of a drawing in resources/icons.
     tip : one sentence.
@@ -38,9 +40,20 @@ class Action:
     when: Condition = field(default=ALWAYS, compare=False)
     checked: Callable[[Workspace], bool] | None = field(default=None, compare=False)
 
+    @property
+    def plain_title(self) -> str:
+        """The title without names of steps, for lists of what there is."""
+        return re.sub(r":? *{\w+}", "", self.title)
+
     def title_for(self, workspace: Workspace) -> str:
         """The title with the names of the steps that undo and redo would act on."""
         title = self.title
         if "{" in title:
-            title = title.format(undo=workspace.undo_name, redo=workspace.redo_name).strip()
-        return title
+            steps = workspace.project_steps
+            title = title.format(
+                undo=workspace.undo_name,
+                redo=workspace.redo_name,
+                class_undo=steps.undoable.name if steps.undoable is not None else "",
+                class_redo=steps.redoable.name if steps.redoable is not None else "",
+            )
+        return title.strip().removesuffix(":")

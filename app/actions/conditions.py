@@ -42,6 +42,14 @@ WRITABLE = Condition(
 )
 CAN_UNDO = Condition(lambda w: w.can_undo, "Nothing to undo in this item.")
 CAN_REDO = Condition(lambda w: w.can_redo, "Nothing to redo in this item.")
+CAN_UNDO_CLASSES = Condition(
+    lambda w: not w.read_only and w.project_steps.undoable is not None,
+    "No class of this project was changed.",
+)
+CAN_REDO_CLASSES = Condition(
+    lambda w: not w.read_only and w.project_steps.redoable is not None,
+    "No change of a class was undone.",
+)
 HAS_NEXT = Condition(
     lambda w: w.requested is not None and w.queue.neighbour(w.requested, 1) is not None,
     "This is the last item of the queue.",
@@ -55,6 +63,12 @@ HAS_MODEL_LAYER = Condition(
     lambda w: w.model is not None or w.proposal is not None, "No model has predicted this item."
 )
 HAS_PROPOSAL = Condition(lambda w: w.proposal is not None, "No proposal waits for an answer.")
+HAS_TICKED = Condition(
+    lambda w: w.proposal is not None and bool(w.offer.ticked),
+    "Tick classes of a proposal in the classes panel first.",
+)
+HAS_SEEDS = Condition(lambda w: w.has_seeds, "There are no seeds.")
+TURNED = Condition(lambda w: bool(w.turned), "The picture lies as its file has it.")
 PENDING = Condition(lambda w: w.pending is not None, "No preview waits for an answer.")
 VOLUME = Condition(_volume, "This item is one picture.")
 DEEP = Condition(_deep, "This picture has 8 bits; it needs no window.")

@@ -116,6 +116,21 @@ def fit(host: Host) -> None:
         host.canvas.fit()
 
 
+def turn(host: Host, quarters: int) -> None:
+    if host.canvas is not None:
+        host.canvas.turn_by(quarters)
+
+
+def flip(host: Host) -> None:
+    if host.canvas is not None:
+        host.canvas.flip()
+
+
+def unturn(host: Host) -> None:
+    if host.canvas is not None:
+        host.canvas.unturn()
+
+
 def open_manual(host: Host) -> None:
     """Open the manual's first page in the browser."""
     from pathlib import Path

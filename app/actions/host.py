@@ -27,6 +27,9 @@ class Host(Protocol):
     def show_training(self, shown: bool | None = None) -> None:
         """Show or hide the fine-tuning sheet; None turns it over."""
 
+    def show_project_history(self) -> None:
+        """Show the steps of the project itself."""
+
     def toggle_sides(self) -> None:
         """Hide both sides, or bring them back."""
 

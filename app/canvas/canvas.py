@@ -33,6 +33,7 @@ from app.canvas.overlays import PreviewPainter, paint_focus, paint_sentence
 from app.canvas.picture import Picture
 from app.canvas.scene import Scene
 from app.canvas.slices import SliceSlider
+from app.canvas.solving import Solving
 from app.canvas.stream import Stream
 from app.canvas.view import View
 from app.canvas.viewed import ViewedWidget
@@ -67,7 +68,8 @@ class Canvas(ViewedWidget):
         self.frame = Frame(self)
         self.gestures = Gestures(workspace, self.frame, self)
         self.cursor_painter = CursorPainter(self)
-        self.preview_painter = PreviewPainter()
+        self.solving = Solving(self)
+        self.preview_painter = PreviewPainter(self.solving)
         self.controls = Controls(self)
         self.bar = PendingBar(workspace, self)
         self.slider = SliceSlider(workspace, self)
@@ -97,7 +99,9 @@ class Canvas(ViewedWidget):
         self.frame.changed.connect(self._repaint)
         self.frame.settled.connect(self.settled)
         self.frame.tiles.failed.connect(self._fail)
+        self.gestures.previewed.connect(self.solving.follow)
         self.gestures.previewed.connect(lambda _: self.update())
+        self.solving.changed.connect(self.update)
         self.gestures.ended.connect(self._report_stroke)
         workspace.item_opened.connect(self._open_item)
         workspace.image_loaded.connect(self._load_image)
@@ -185,6 +189,7 @@ class Canvas(ViewedWidget):
         self.stream.end()
         self._picture = self._error = None
         self.show_no_grid()
+        self.workspace.report_view(None, "")
         self._opening = False
         self.frame.show(None, None)
         self.update()
@@ -249,7 +254,10 @@ class Canvas(ViewedWidget):
     def view_changed(self, before: View | None) -> None:
         self.refresh()
         self.cursor_painter.refresh()
-        if self.view is not None and (before is None or before.scale != self.view.scale):
+        if self.view is None:
+            return
+        self.workspace.report_view(self.view.visible_image, self.turned_text)
+        if before is None or before.scale != self.view.scale:
             self.workspace.report_zoom(self.view.scale)
 
     def zoom_centre(self) -> tuple[float, float] | None:

@@ -120,6 +120,7 @@ class Gestures(QObject):
             return
         self.preview = preview
         if isinstance(preview, SeedsPreview):
+            self._workspace.report_seeds(bool(preview.strokes) or preview.box is not None)
             self._offer(preview)
         self.previewed.emit(preview)
 
@@ -160,6 +161,7 @@ class Gestures(QObject):
         self._gesture = self._tool = self._context = self._stroke = None
         self.preview = None
         if had_pending:
+            self._workspace.report_seeds(False)
             self._workspace.set_pending(None)
         self.previewed.emit(None)
         self.ended.emit()

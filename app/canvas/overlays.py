@@ -7,12 +7,23 @@ from typing import Any
 import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontInfo,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPolygonF,
+)
 
 from app.canvas.look import Look
 from app.canvas.sampling import centres
+from app.canvas.solving import Solving, last_seed
 from app.canvas.view import View
-from app.theme import Theme
+from app.theme import Theme, pixmap, theme
 from app.workspace.gesture import OutlinePreview, Point, Preview, SeedsPreview
 from segcore.base import Rect
 
@@ -24,7 +35,8 @@ _HATCH, _HATCH_LINE = 7, 2
 class PreviewPainter:
     """Draws a gesture's preview; keeps the picture of a found region while nothing moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, solving: Solving) -> None:
+        self._solving = solving
         self._kept: tuple[Any, QImage, Rect] | None = None
 
     def paint(
@@ -44,6 +56,7 @@ class PreviewPainter:
                 if preview.found is not None:
                     self._paint_found(painter, view, preview, look, ratio)
             _paint_seeds(painter, view, preview, ratio)
+            _paint_solving(painter, view, preview, self._solving.text, ratio, theme())
         painter.restore()
 
     def _paint_found(
@@ -219,6 +232,42 @@ def _paint_seed(
         painter.drawLine(at - QPointF(arm, 0), at + QPointF(arm, 0))
         if marks_object:
             painter.drawLine(at - QPointF(0, arm), at + QPointF(0, arm))
+
+
+def _paint_solving(
+    painter: QPainter, view: View, preview: SeedsPreview, text: str, ratio: float, look: Theme
+) -> None:
+    """A small plate beside the newest seed: an answer is awaited. In device pixels."""
+    seed = last_seed(preview)
+    if seed is None or not text:
+        return
+    point, radius = seed
+    at = _at(view, point)
+    font = QFont(look.font("small"))
+    # The painter works in device pixels here, where a font of points has one size on every screen.
+    font.setPixelSize(round(QFontInfo(font).pixelSize() * ratio))
+    painter.setFont(font)
+    pad, icon = 6 * ratio, 14 * ratio
+    width = painter.fontMetrics().horizontalAdvance(text) + icon + 3 * pad
+    height = max(20 * ratio, painter.fontMetrics().height() + 4 * ratio)
+    beside = radius * view.scale + 12 * ratio
+    size_y, size_x = view.size
+    x = at.x() + beside
+    if x + width > size_x - pad:
+        x = at.x() - beside - width
+    x = min(max(x, pad), max(pad, size_x - width - pad))
+    y = min(max(at.y() + 8 * ratio, pad), max(pad, size_y - height - pad))
+    plate = QRectF(round(x), round(y), round(width), round(height))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(look.colour("separator"), ratio))
+    painter.setBrush(look.colour("panel"))
+    painter.drawRoundedRect(plate.adjusted(0.5, 0.5, -0.5, -0.5), 4 * ratio, 4 * ratio)
+    drawn = pixmap("loader-circle", "muted", 14, ratio)
+    place = QRectF(plate.x() + pad, plate.center().y() - icon / 2, icon, icon)
+    painter.drawPixmap(place, drawn, QRectF(drawn.rect()))
+    painter.setPen(look.colour("text"))
+    words = plate.adjusted(icon + 2 * pad, 0, 0, 0)
+    painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter), text)
 
 
 # -- words and focus --------------------------------------------------------------------------

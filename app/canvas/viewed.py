@@ -26,6 +26,7 @@ class ViewedWidget(QWidget):
         super().__init__(parent)
         self.view: View | None = None
         self._grid: Any = None
+        self._turn = (0, False)
         self._fitting = True
 
     def view_changed(self, before: View | None) -> None:
@@ -53,18 +54,34 @@ class ViewedWidget(QWidget):
     def show_grid(
         self, shape: tuple[int, int], aspect: float, flips: tuple[bool, bool] = (False, False)
     ) -> None:
-        """Show a picture of this size: where the one before was zoomed to, if it is alike."""
+        """Show a picture of this size: zoomed and turned as the one before, if it is alike.
+
+        Parameters
+        ----------
+        flips : how the file's rows and columns are turned over to be looked at.
+        """
         grid = (shape, aspect, flips)
-        if self._grid == grid and self.view is not None and not self._fitting:
+        if self._grid != grid:
+            self._turn = (0, False)
+        elif self.view is not None and not self._fitting:
             return
         self._grid = grid
-        view = View(shape, self.device_size(), aspect=aspect, flip_y=flips[0], flip_x=flips[1])
+        rotation, mirrored = self._turn
+        view = View(
+            shape,
+            self.device_size(),
+            aspect=aspect,
+            rotation=rotation,
+            flip_y=flips[0],
+            flip_x=flips[1] != mirrored,
+        )
         self._fitting = True
         self._set_view(view.fitted(self._margin()))
 
     def show_no_grid(self) -> None:
         """There is no picture any more."""
         self.view = self._grid = None
+        self._turn = (0, False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -102,11 +119,35 @@ class ViewedWidget(QWidget):
         self._fitting = False
         self._set_view(view)
 
-    def turn(self, rotation: int, flip_y: bool = False, flip_x: bool = False) -> None:
-        """Show the picture turned by so many degrees clockwise, or turned over."""
-        if self.view is not None:
-            turned = self.view.turned(rotation, flip_y, flip_x)
-            self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
+    def turn_by(self, quarters: int) -> None:
+        """Turn what is on screen by so many quarters clockwise."""
+        rotation, mirrored = self._turn
+        self._turn_to((rotation + 90 * quarters) % 360, mirrored)
+
+    def flip(self) -> None:
+        """Turn what is on screen over, left to right."""
+        # The mirror stands before the turning, so passing it through turns that round.
+        rotation, mirrored = self._turn
+        self._turn_to(-rotation % 360, not mirrored)
+
+    def unturn(self) -> None:
+        """Show the picture as its file has it."""
+        self._turn_to(0, False)
+
+    @property
+    def turned_text(self) -> str:
+        """How the picture is turned, in words; "" if it is not."""
+        rotation, mirrored = self._turn
+        turned = {0: "", 90: "90° right", 180: "180°", 270: "90° left"}[rotation]
+        return ", ".join(word for word in ("mirrored" if mirrored else "", turned) if word)
+
+    def _turn_to(self, rotation: int, mirrored: bool) -> None:
+        if self.view is None:
+            return
+        self._turn = (rotation, mirrored)
+        flip_y, flip_x = self._grid[2]
+        turned = self.view.turned(rotation, flip_y, flip_x != mirrored)
+        self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
 
     def centre_on(self, rect: Rect) -> None:
         """Bring a rectangle of the picture to the middle, if it is not all visible."""

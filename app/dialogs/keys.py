@@ -79,7 +79,7 @@ class KeysDialog(Sheet):
             self._grid.addWidget(heading, at, 0, 1, 2)
             at += 1
             for row in rows:
-                name = label(row.title.format(undo="", redo="").strip().rstrip("…"))
+                name = label(row.plain_title.rstrip("…"))
                 name.setToolTip(row.tip)
                 edit = QKeySequenceEdit(actions.qt[row.id].shortcut())
                 edit.setMaximumSequenceLength(1)
@@ -114,7 +114,7 @@ class KeysDialog(Sheet):
         text = edit.keySequence().toString(QKeySequence.SequenceFormat.PortableText)
         owner = actions.owner_of(text) if text else None
         if owner is not None and owner != action_id:
-            title = actions.rows[owner].title.format(undo="", redo="").strip()
+            title = actions.rows[owner].plain_title
             self.say(f"{edit.keySequence().toString()} is the key of {title}.")
             edit.setKeySequence(actions.qt[action_id].shortcut())
             return

@@ -1,29 +1,36 @@
 """History of the open item: newest first, undone steps dim, a ring where the disk is not there
-yet; a click goes to that step."""
+yet; a click goes to that step. Behind a switch the project's own: changes of classes and steps
+over many items, each undone by the word at its end, because a stray click must not reach them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractListModel,
+    QEvent,
     QModelIndex,
+    QObject,
     QPersistentModelIndex,
     QPointF,
     QRect,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QListView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
 )
 
+from app.theme.controls import Segmented
 from app.theme.icons import device_ratio, exists, pixmap
 from app.theme.section import Section
 from app.theme.theme import theme
@@ -42,6 +49,7 @@ ICONS: dict[str, str] = {
     "state": "circle-check",
     "paste": "copy",
     "take": "check",
+    "classes": "tag",
 }
 
 
@@ -77,6 +85,8 @@ class HistoryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             when = time.strftime("%d %b %Y, %H:%M", time.localtime(row.time))
             durable = "" if row.durable else "<br>Not on the disk yet"
+            if row.group is not None:
+                durable = "<br>Undo leaves the items where later steps were built on it"
             return f"<b>{row.name}</b><br>{row.person}, {when}{durable}"
         return None
 
@@ -87,9 +97,43 @@ class HistoryModel(QAbstractListModel):
 
 
 class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: HistoryModel) -> None:
+    """Paints a step.
+
+    Parameters
+    ----------
+    verb : what can be done with a step of the project ("Undo", "Redo" or ""); None for a step of
+        the item.
+    turn : does it.
+    """
+
+    def __init__(
+        self,
+        model: HistoryModel,
+        verb: Callable[[Any], str | None],
+        turn: Callable[[Any], None],
+    ) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._verb, self._turn = model, verb, turn
+
+    def verb_rect(self, row: QRect, verb: str) -> QRect:
+        """Where the word at the end of a row is clicked."""
+        width = QFontMetrics(theme().font("text")).horizontalAdvance(verb) + 16
+        return QRect(row.right() + 1 - width, row.y(), width, row.height())
+
+    def editorEvent(
+        self,
+        event: QEvent,
+        model: QAbstractItemModel,
+        option: QStyleOptionViewItem,
+        index: Index,
+    ) -> bool:
+        if event.type() == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
+            step = index.data(Qt.ItemDataRole.UserRole)
+            verb = self._verb(step)
+            if verb and self.verb_rect(option.rect, verb).contains(event.position().toPoint()):
+                self._turn(step)
+                return True
+        return False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(120, max(24, theme().line() + 8))
@@ -97,7 +141,8 @@ class _Delegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         step = index.data(Qt.ItemDataRole.UserRole)
         rect: QRect = option.rect
-        present = index.row() == self._model.present
+        verb = self._verb(step)
+        present = verb is None and index.row() == self._model.present
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         if present or hovered:
             painter.fillRect(rect, theme().colour("raised"))
@@ -111,8 +156,12 @@ class _Delegate(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(theme().font("small"))
         note = "undone" if undone else pixels_text(step)
-        taken = painter.fontMetrics().horizontalAdvance(note)
         painter.setPen(theme().colour("disabled" if undone else "muted"))
+        if verb:
+            note = verb
+            painter.setFont(theme().font("text"))
+            painter.setPen(theme().colour("accent"))
+        taken = painter.fontMetrics().horizontalAdvance(note)
         end = rect.right() - 8
         painter.drawText(QRect(end - taken, rect.y(), taken + 1, rect.height()), int(middle), note)
         if not step.durable:
@@ -129,15 +178,18 @@ class _Delegate(QStyledItemDelegate):
 
 
 class HistoryPanel(Section):
-    """The steps of the open item."""
+    """The steps of the open item, or those of the project."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__("history", "History")
         self._workspace = workspace
         self.model = HistoryModel()
+        self.whose = Segmented([("item", "This item"), ("project", "Project")])
+        self.whose.setAccessibleName("Whose history")
         self.view = QListView()
         self.view.setModel(self.model)
-        self.view.setItemDelegate(_Delegate(self.model))
+        self.delegate = _Delegate(self.model, self._verb, workspace.project_steps.turn)
+        self.view.setItemDelegate(self.delegate)
         self.view.setUniformItemSizes(True)
         self.view.setMouseTracking(True)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -147,24 +199,75 @@ class HistoryPanel(Section):
         self.view.setMinimumHeight(96)
         self.view.setAccessibleName("History")
         self.body_layout.setContentsMargins(0, 0, 0, 0)
+        switch = QHBoxLayout()
+        switch.setContentsMargins(8, 0, 8, 0)
+        switch.addWidget(self.whose)
+        self.body_layout.addLayout(switch)
         self.body_layout.addWidget(self.view)
         self.view.clicked.connect(self._jump)
         self.view.activated.connect(self._jump)
-        workspace.history_changed.connect(self.refresh)
+        self.view.installEventFilter(self)
+        self.whose.chosen.connect(self._choose)
+        workspace.history_changed.connect(self._item_changed)
+        workspace.project_steps.changed.connect(self.refresh)
         theme().changed.connect(self.view.doItemsLayout)
         self.refresh()
 
     def refresh(self) -> None:
         """Show the steps as they are now."""
-        self.model.take(self._workspace.history)
+        workspace = self._workspace
+        self.model.take(workspace.project_steps.rows if self.shows_project else workspace.history)
         count = len(self.model.rows)
         self.set_note(
             f"{count:,} step" if count == 1 else (f"{count:,} steps" if count else "None")
         )
 
+    # -- whose --------------------------------------------------------------------------------
+
+    @property
+    def shows_project(self) -> bool:
+        return self.whose.value == "project"
+
+    def show_project(self) -> None:
+        """Show the steps of the project itself."""
+        self.set_folded(False)
+        self.whose.set_value("project")
+        self._choose("project")
+
+    def _choose(self, whose: str) -> None:
+        if whose == "project":
+            self._workspace.project_steps.refresh()
+        self.refresh()
+
+    def _item_changed(self) -> None:
+        if not self.shows_project:
+            self.refresh()
+        elif self._workspace.waiting_strokes == 0:
+            # A step may have been one over many items.
+            self._workspace.project_steps.refresh()
+
+    # -- going to a step ----------------------------------------------------------------------
+
+    def _verb(self, step: Any) -> str | None:
+        return self._workspace.project_steps.verb(step) if self.shows_project else None
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter on a step of the project is its word; `activated` is also a double click."""
+        if (
+            self.shows_project
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            and self.view.currentIndex().isValid()
+        ):
+            step = self.view.currentIndex().data(Qt.ItemDataRole.UserRole)
+            self._workspace.project_steps.turn(step)
+            return True
+        return False
+
     def _jump(self, index: QModelIndex) -> None:
         step = index.data(Qt.ItemDataRole.UserRole)
-        if step is not None:
+        if step is not None and not self.shows_project:
             self._workspace.jump(step.event_id)
 
 

@@ -30,7 +30,8 @@ class GrabCut(Tool):
     key = "Q"
     help = (
         "Draw on the object with the left button and beside it with the right one or Alt. "
-        "Enter takes the region, Esc drops it, a second Esc clears the seeds."
+        "Enter takes the region, Esc drops it, Backspace takes back the last seed, and Del or a "
+        "second Esc clears them all."
     )
     group = "model"
     options: ClassVar[tuple[Option, ...]] = (
@@ -47,6 +48,7 @@ class GrabCut(Tool):
         ONLY_OVER,
         KEEP_MINE,
     )
+    commands: ClassVar[tuple[str, ...]] = ("tool.clear_seeds",)
     cursor = Mark.SEED
     takes_right = True
     takes_keys = True

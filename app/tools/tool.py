@@ -88,6 +88,8 @@ class Tool:
     help: ClassVar[str]
     group: ClassVar[str] = "paint"
     options: ClassVar[tuple[Option, ...]] = ()
+    commands: ClassVar[tuple[str, ...]] = ()
+    """Ids of actions that stand as buttons behind the options."""
     cursor: ClassVar[Mark] = Mark.CROSS
     moves_view: ClassVar[bool] = False
     """Dragging moves the picture; there is no gesture."""

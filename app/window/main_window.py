@@ -103,6 +103,14 @@ class MainWindow(QMainWindow):
         if self._sheet_shown and not self._wide:
             self.right.choose_tab("Training")
 
+    def show_project_history(self) -> None:
+        """Bring the history panel up, with the steps of the project."""
+        self._sides_hidden = self._only_canvas = False
+        self._show_parts()
+        if not self._wide:
+            self.right.choose_tab("History")
+        self.right.history.show_project()
+
     def toggle_sides(self) -> None:
         self._sides_hidden = not self._sides_hidden
         self._show_parts()

@@ -7,7 +7,8 @@ import math
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSlider, QWidget
 
-from app.theme.buttons import KeyButton
+from app.actions.action_set import ActionSet
+from app.theme.buttons import KeyButton, connect
 from app.theme.controls import ComboBox, NumberField, Segmented, label, swatch_icon
 from app.tools import Tool
 from app.tools.tool import Choice, ClassChoice, Flag, Number
@@ -16,8 +17,10 @@ from app.workspace import Workspace
 _SLIDER_STEPS = 200
 
 
-def option_widgets(workspace: Workspace, tool: type[Tool]) -> list[tuple[QWidget, ...]]:
-    """The controls of each option, in the order in which they stand."""
+def option_widgets(
+    workspace: Workspace, tool: type[Tool], actions: ActionSet
+) -> list[tuple[QWidget, ...]]:
+    """The controls of each option in the order in which they stand, then the tool's commands."""
     made: list[tuple[QWidget, ...]] = []
     for option in tool.options:
         if isinstance(option, Number):
@@ -28,7 +31,24 @@ def option_widgets(workspace: Workspace, tool: type[Tool]) -> list[tuple[QWidget
             made.append(_choice(workspace, option))
         elif isinstance(option, ClassChoice):
             made.append(_class_choice(workspace, option))
+    made.extend(_command(actions, action_id) for action_id in tool.commands)
     return made
+
+
+def _command(actions: ActionSet, action_id: str) -> tuple[QWidget, ...]:
+    row, qt = actions.rows[action_id], actions.qt[action_id]
+    made = KeyButton(row.title, row.icon)
+    made.setAccessibleName(row.title)
+    connect(made, lambda: actions.run(action_id))
+
+    def show() -> None:
+        made.setEnabled(qt.isEnabled())
+        made.setToolTip(qt.toolTip())
+
+    qt.changed.connect(show)
+    made.destroyed.connect(lambda: _disconnect(qt.changed, show))
+    show()
+    return (made,)
 
 
 def _number(workspace: Workspace, option: Number) -> tuple[QWidget, ...]:

@@ -4,18 +4,15 @@ a proposal that waits for an answer."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.actions.action_set import ActionSet
-from app.theme.buttons import KeyButton, connect
 from app.theme.controls import button, icon_button, label
 from app.theme.icons import pixmap
-from app.theme.theme import theme
+from app.window.floating import Floating
+from app.window.proposal_bar import ProposalBar
 from app.workspace import Message, Workspace
 
 TOAST_MS = 6000
@@ -65,6 +62,7 @@ class Overlays(QObject):
         for part in (self.bar, self.toast):
             if part.isHidden():
                 continue
+            part.fit(width - 24)
             size = part.sizeHint()
             w = min(size.width(), width - 24)
             part.setGeometry((width - w) // 2, bottom - size.height(), w, size.height())
@@ -73,18 +71,7 @@ class Overlays(QObject):
         self.banner.raise_()
 
 
-class _Floating(QFrame):
-    def __init__(self, ground: QWidget) -> None:
-        super().__init__(ground)
-        self.setProperty("floating", True)
-        self.placed: Callable[[], None] = lambda: None
-        self.hide()
-
-    def showEvent(self, event: object) -> None:
-        self.placed()
-
-
-class Toast(_Floating):
+class Toast(Floating):
     """One at a time, 6 s, with a button where something can be done."""
 
     def __init__(self, ground: QWidget) -> None:
@@ -186,68 +173,3 @@ class Banner(QWidget):
         if self._messages:
             self._messages.popitem()
         self._show()
-
-
-class ProposalBar(_Floating):
-    """44 px: a new prediction over a person's work waits for an answer."""
-
-    def __init__(self, workspace: Workspace, actions: ActionSet, ground: QWidget) -> None:
-        super().__init__(ground)
-        self._workspace = workspace
-        self._mark, self._title = QLabel(), label(kind="group")
-        self._detail = label()
-        self.drop = KeyButton("Drop", "x", tone="flat")
-        self.rest = KeyButton("Take where I did not paint", "shield-check", tone="flat")
-        self.take = KeyButton("Take", "check", tone="primary")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 8, 8, 8)
-        layout.setSpacing(8)
-        for widget in (self._mark, self._title, self._detail):
-            layout.addWidget(widget)
-        layout.addSpacing(16)
-        for part, action_id in (
-            (self.drop, "proposal.drop"),
-            (self.rest, "proposal.take_rest"),
-            (self.take, "proposal.take"),
-        ):
-            layout.addWidget(part)
-            part.setToolTip(actions.tooltip(action_id))
-            connect(part, partial(actions.run, action_id))
-        workspace.proposal_changed.connect(self.refresh)
-        workspace.preview_changed.connect(self.refresh)
-        workspace.item_opened.connect(self.refresh)
-        workspace.project_closed.connect(self.refresh)
-        theme().changed.connect(self.refresh)
-
-    def refresh(self, _changed: Any = None) -> None:
-        """Show the proposal that waits, unless a preview has the place."""
-        proposal = self._workspace.proposal
-        if proposal is None or self._workspace.pending is not None:
-            self.hide()
-            return
-        self._mark.setPixmap(pixmap("sparkles", "text", 20, self.devicePixelRatioF()))
-        self._title.setText(f"Proposal from {proposal.model}")
-        self._detail.setText("")
-        self._count_classes(proposal)
-        self.show()
-        self.placed()
-
-    def _count_classes(self, proposal: Any) -> None:
-        """Say how many classes would change, counted beside the GUI thread."""
-        workspace = self._workspace
-        labels, z = workspace.labels, workspace.z
-        if labels is None:
-            return
-
-        def count() -> int:
-            ours, theirs = labels.read(z=z), proposal.labels.read(z=z)
-            other = ours != theirs
-            return len((set(np.unique(ours[other])) | set(np.unique(theirs[other]))) - {0})
-
-        def show(classes: int) -> None:
-            if workspace.proposal is proposal:
-                verb = "class differs" if classes == 1 else "classes differ"
-                self._detail.setText(f"{classes} {verb}")
-                self.placed()
-
-        workspace.background.run_latest("proposal", count, show)

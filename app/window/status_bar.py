@@ -80,6 +80,7 @@ class StatusBar(QWidget):
         workspace = self._workspace
         workspace.cursor_moved.connect(self._show_cursor)
         workspace.zoom_changed.connect(self._show_zoom)
+        workspace.turned_changed.connect(lambda _: self._show_zoom(workspace.zoom))
         workspace.stroke_timed.connect(self._show_stroke)
         workspace.core_changed.connect(self._show_core)
         workspace.run_changed.connect(lambda _: self._show_core(workspace.core_text))
@@ -156,7 +157,8 @@ class StatusBar(QWidget):
         return found
 
     def _show_zoom(self, scale: float) -> None:
-        self.zoom.setText(f"{scale * 100:,.0f} %")
+        turned = self._workspace.turned
+        self.zoom.setText(f"{scale * 100:,.0f} %" + (f"   Turned: {turned}" if turned else ""))
         self._show_dividers()
 
     def _show_stroke(self, milliseconds: float) -> None:

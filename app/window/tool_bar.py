@@ -137,7 +137,7 @@ class ToolBar(QWidget):
                 self._options_layout.removeWidget(widget)
                 widget.hide()
                 widget.deleteLater()
-        self._option_parts = option_widgets(self._workspace, tool)
+        self._option_parts = option_widgets(self._workspace, tool, self._actions)
         for part in self._option_parts:
             for widget in part:
                 self._options_layout.addWidget(widget)
@@ -232,7 +232,7 @@ class ToolBar(QWidget):
         menu = QMenu(self)
         tool = BY_ID[self._workspace.tool_id]
         for shown, made in zip(
-            self._option_parts, option_widgets(self._workspace, tool), strict=True
+            self._option_parts, option_widgets(self._workspace, tool, self._actions), strict=True
         ):
             if shown[0].isVisible():
                 continue

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from app.settings import Settings
 from app.workspace.messages import Message, Remedy
 from app.workspace.state import Cursor, Pending
+from segcore.base import Rect
 
 VIEW_MODES = ("label", "model", "truth")
 
@@ -54,6 +55,8 @@ class Choices(QObject):
     history_changed = Signal()
     region_solved = Signal(object)
     zoom_changed = Signal(float)
+    turned_changed = Signal(str)
+    seeds_changed = Signal(bool)
     stroke_timed = Signal(float)
     core_changed = Signal(str)
     save_asked = Signal()
@@ -78,6 +81,9 @@ class Choices(QObject):
         self.cursor: Cursor | None = None
         self.pending: Pending | None = None
         self.zoom = 1.0
+        self.visible: Rect | None = None
+        self.turned = ""
+        self.has_seeds = False
         self.stroke_ms = 0.0
         self.core_text = "Core starts with the first picture"
         self._options: dict[str, dict[str, Any]] = {}
@@ -196,6 +202,25 @@ class Choices(QObject):
         """Screen pixels per image pixel."""
         self.zoom = scale
         self.zoom_changed.emit(scale)
+
+    def report_view(self, visible: Rect | None, turned: str) -> None:
+        """Another part of the picture is on the canvas, or it is turned another way.
+
+        Parameters
+        ----------
+        visible : pixels that are at least partly on the canvas; None without a picture.
+        turned : how the picture is turned, such as ``90° right``; "" if it is not.
+        """
+        self.visible = visible
+        if turned != self.turned:
+            self.turned = turned
+            self.turned_changed.emit(turned)
+
+    def report_seeds(self, present: bool) -> None:
+        """There are seeds of a gesture on the canvas, or none any more."""
+        if present != self.has_seeds:
+            self.has_seeds = present
+            self.seeds_changed.emit(present)
 
     def report_stroke(self, milliseconds: float) -> None:
         """How long the last stroke took from the mouse event to the painted frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.workspace.messages import Message
@@ -64,22 +65,65 @@ def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: 
 
 
 def take_proposal(workspace: Workspace, where: Any = "all") -> None:
-    """Take the waiting prediction: "all", "not_mine", or class ids."""
+    """Take the waiting prediction, or a part of it, as one step.
+
+    Taken whole, or wherever it is not the person's word, it has had its answer. After a part it
+    waits on, as long as something in it differs.
+
+    Parameters
+    ----------
+    where : "all", "not_mine", "visible" (what is on the canvas), "ticked" (the classes that are
+        ticked in the panel), class ids, or a part.
+    """
     item, project, proposal = workspace.item, workspace.project, workspace.proposal
-    if item is None or proposal is None:
+    if item is None or proposal is None or workspace.read_only:
         return
+    name = f"Take {_part_name(workspace, where)}"
+    if where == "visible":
+        where = workspace.offer.visible_part
+    elif where == "ticked":
+        where = workspace.offer.ticked
+    if not where:
+        return
+    answered = where in ("all", "not_mine") if isinstance(where, str) else False
 
     def work() -> Any:
-        return project.take(item, proposal, where)
+        return replace(project.take(item, proposal, where), name=name)
 
     def submit(edit: Any) -> None:
+        if workspace.item is not item or workspace.proposal is not proposal:
+            return
+        if workspace.view_mode == "model":
+            workspace.set_view_mode("label")  # what was looked at is in the label now
         workspace.submit(edit)
-        drop_proposal(workspace)
+        workspace.offer.untick_all()
+        if answered:
+            drop_proposal(workspace)
+        workspace.tell(f"{name.replace('Take', 'Took', 1)}", ("Undo", take_back))
+
+    def take_back() -> None:
+        workspace.undo_item(item.id)
 
     workspace.background.run(work, submit)
 
 
+def _part_name(workspace: Workspace, where: Any) -> str:
+    """What history calls the part of a proposal that is taken."""
+    if where == "all":
+        return "proposal"
+    if where == "not_mine":
+        return "proposal where I did not paint"
+    ids = workspace.offer.ticked if where == "ticked" else where
+    if isinstance(ids, set | frozenset) and workspace.classes is not None:
+        names = [c.name for c in workspace.classes if int(c.id) in ids]
+        listed = " and ".join(names) if len(names) < 3 else f"{len(names)} classes"
+        return f"{listed} of proposal"
+    return "visible part of proposal"
+
+
 def drop_proposal(workspace: Workspace) -> None:
     """Leave the label as it is; the prediction stays as a layer."""
+    if workspace.proposal is None:
+        return
     workspace.proposal = None
     workspace.proposal_changed.emit(None)

@@ -16,7 +16,9 @@ from app.settings import Settings
 from app.workspace import review
 from app.workspace.jobs import Jobs
 from app.workspace.messages import Message
+from app.workspace.offer import Offer
 from app.workspace.opening import Opening
+from app.workspace.project_steps import ProjectSteps
 from app.workspace.runs import Runs
 from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.labels import Guard
@@ -32,6 +34,8 @@ class Workspace(Opening):
         super().__init__(settings, parent)
         self.jobs = Jobs(self)
         self.runs = Runs(self)
+        self.offer = Offer(self)
+        self.project_steps = ProjectSteps(self)
         # Looked for later: what that imports must not delay the first picture.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -156,7 +160,7 @@ class Workspace(Opening):
         review.reject(self)
 
     def take_proposal(self, where: Any = "all") -> None:
-        """Take the waiting prediction: "all", "not_mine", or a set of class ids."""
+        """Take the waiting prediction or a part of it; see `review.take_proposal`."""
         review.take_proposal(self, where)
 
     def drop_proposal(self) -> None:

@@ -54,12 +54,15 @@ def test_one_click_with_a_brush_of_one_paints_the_pixel_under_the_mouse(stage: M
     assert s.painted() == {(20, 30)}
 
 
-@pytest.mark.parametrize(("rotation", "flip_y", "flip_x"), [(90, False, True), (180, True, False)])
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+@pytest.mark.parametrize("mirrored", [False, True])
 def test_a_turned_picture_is_painted_where_it_is_seen(
-    stage: MakeStage, rotation: int, flip_y: bool, flip_x: bool
+    stage: MakeStage, quarters: int, mirrored: bool
 ) -> None:
     s = stage()
-    s.canvas.turn(rotation, flip_y, flip_x)
+    s.canvas.turn_by(quarters)
+    if mirrored:
+        s.canvas.flip()
     s.view_at(4.0)
     s.workspace.set_tool_option("size", 6.0)
     before = s.colour(20.5, 30.5)
