@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-COARSE = "_coarse"  # ends the name of an auxiliary output that keeps its own, smaller size
+# How the name of an auxiliary output ends says what it is:
+COARSE = "_coarse"  # a map that keeps its own, smaller size
+POINTS = "_points"  # (B, C, N) scores at single points, whose places are beside it
+PLACES = "_places"  # (B, N, 2) float: x and y of those points, in pixels of the input
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class SegOutput:
     panoptic : (B, H, W) int64 segment numbers, 0 = none; only of models with that task.
     prompted : (B, N, H, W) logits of N masks that answer clicks or boxes; only with that task.
     aux : further outputs by name that a loss may want (deep supervision, a boundary head), while
-        training; at the input's size unless the name ends in ``_coarse``.
+        training; maps at the input's size unless the name ends in ``_coarse``, or points and
+        their places, ``NAME_points`` and ``NAME_places``.
     """
 
     logits: Tensor

@@ -34,6 +34,7 @@ _FAMILY_MODULES = (
     "segcore.models.segnet",
     "segcore.models.enet",
     "segcore.models.deeplab",
+    "segcore.models.pointrend",
 )
 _GROUP = "maskwright.models"
 
@@ -45,12 +46,14 @@ class Option:
     Parameters
     ----------
     choices : the values it can have; empty where any value of the default's kind will do.
+    argument : what segmentation-models-pytorch calls it; "" for what is this project's own.
     """
 
     name: str
     default: Any
     help: str
     choices: tuple[Any, ...] = ()
+    argument: str = ""
 
     def takes(self, value: Any) -> bool:
         """Whether the value is of the default's kind and among the choices, if there are any."""
@@ -84,6 +87,8 @@ class Architecture:
     builder : makes the network of a spec, with random numbers.
     refusal : says in one sentence why an encoder cannot be had with these options, or None.
     licence : of the code that builds the network, where it is not this project's own.
+    peer : the class of segmentation-models-pytorch that it is, "" for none; its checkpoints can be
+        imported.
     """
 
     name: str
@@ -97,6 +102,7 @@ class Architecture:
     builder: Builder
     refusal: Refusal | None = None
     licence: str = ""
+    peer: str = ""
 
     def refuses(self, encoder: str, options: Mapping[str, Any] | None = None) -> str | None:
         """Why this family cannot be built on an encoder, in one sentence; None where it can.
@@ -133,6 +139,7 @@ def register(
     options: Sequence[Option] = (),
     refusal: Refusal | None = None,
     licence: str = "",
+    peer: str = "",
 ) -> Callable[[Builder], Builder]:
     """Enter a builder into the table.
 
@@ -156,6 +163,7 @@ def register(
             builder,
             refusal,
             licence,
+            peer,
         )
         return builder
 

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from segcore.base import MaskwrightError
 from segcore.models.layers.pooled_norm import let_batches_of_one_train
-from segcore.models.output import COARSE, SegOutput
+from segcore.models.output import COARSE, PLACES, POINTS, SegOutput
 from segcore.models.registry import architecture
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class SegModel(nn.Module):
         padded = images.shape[-2:]
         aux = {
             name: value
-            if name.endswith(COARSE)
+            if name.endswith((COARSE, POINTS, PLACES))
             else _resized(value, (padded[0], padded[1]))[..., :height, :width]
             for name, value in extra.items()
         }

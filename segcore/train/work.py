@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from segcore.base import MaskwrightError
 from segcore.infer.device import Device, is_out_of_memory
@@ -31,6 +30,7 @@ from segcore.train.frozen import FrozenData, FrozenItem
 from segcore.train.losses import LossSettings, combined
 from segcore.train.optimise import RunningMean, make_optimiser, rate_factor
 from segcore.train.recipe import Recipe, parse_loss
+from segcore.train.sides import sides
 
 _KEPT = "keeps_statistics"
 Note = Callable[[str], None]
@@ -126,10 +126,9 @@ class Work:
                 output = self.model(images)
             # Classes that the run's data do not know come last and take no part.
             loss = combined(self.terms, output.logits[:, :channels], target, weight, self.told)
-            for side in output.aux.values():
-                full = functional.interpolate(side, target.shape[-2:], mode="bilinear")
-                loss = loss + self.recipe.aux * combined(
-                    self.terms, full[:, :channels], target, weight, self.told
+            for side in sides(output, target, weight, self.terms, self.recipe.aux):
+                loss = loss + side.factor * combined(
+                    side.terms, side.logits[:, :channels], side.target, side.weight, self.told
                 )
             share = len(chosen) / size
             (loss * share).backward()  # type: ignore[no-untyped-call]
@@ -265,9 +264,15 @@ def _freeze(model: SegModel, recipe: Recipe) -> None:
 
 
 def _frozen_rows(model: SegModel) -> list[tuple[nn.Parameter, list[int], Tensor]]:
-    """Rows of the head that stay: weight decay must not wear off what is not trained."""
+    """Rows of the heads that stay: weight decay must not wear off what is not trained."""
     frozen = set(model.spec.frozen)
     rows = [k for k, c in enumerate(model.spec.classes.scored) if c.uuid in frozen]
     if not rows:
         return []
-    return [(p, rows, p.detach()[rows].clone()) for p in model.head.parameters()]
+    axes = model.class_axes()
+    found = []
+    for name, parameter in model.named_parameters():
+        if 0 in axes.get(name, {}):
+            of = [axes[name][0] + row for row in rows]
+            found.append((parameter, of, parameter.detach()[of].clone()))
+    return found

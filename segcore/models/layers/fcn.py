@@ -83,6 +83,7 @@ class Fcn(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
+        self.coarse_stride = stride
         self.strides = tuple(s for s in (16, 8) if s >= stride)
         self.scales = AT_ONCE if at_once else {16: 1.0, 8: 1.0}
         have = widths(encoder)
