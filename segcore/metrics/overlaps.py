@@ -72,6 +72,21 @@ class Overlaps:
     columns: NDArray[np.int64]
     pixels: NDArray[np.int64]
 
+    def only(self, truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> Overlaps:
+        """The table without the segments that are False in (n,) `truth` and (m,) `prediction`;
+        what they had does not become void."""
+        pairs = truth[self.rows] & prediction[self.columns]
+        return Overlaps(
+            self.truth[truth],
+            self.prediction[prediction],
+            self.truth_area[truth],
+            self.prediction_area[prediction],
+            self.void[prediction],
+            (np.cumsum(truth) - 1)[self.rows[pairs]],
+            (np.cumsum(prediction) - 1)[self.columns[pairs]],
+            self.pixels[pairs],
+        )
+
 
 class OverlapCounter:
     """Makes the table of an image out of its slices or parts; memory grows with segments only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,20 +28,51 @@ def evaluate(
             metavar="PRESET|FILE", help="Classes of the two folders; else the values found."
         ),
     ] = None,
+    instances: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="The numbers in the masks of the two folders are single objects of this class.",
+        ),
+    ] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="semantic,boundary,instances,panoptic",
+            help="What to score, with commas; else classes, and objects where the truth has some.",
+        ),
+    ] = None,
+    max_detections: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Objects of a class in an image that count for average precision, those with the "
+            "best scores (COCO: 100); else all.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score labels against truth."""
+    from segcore.projects.scoring import parse_tasks
+
     folders = prediction is not None and truth is not None
     if (project is not None) == folders or (prediction is None) != (truth is None):
         raise typer.BadParameter("name a project, or both --prediction DIR and --truth DIR")
     if project is not None and classes is not None:
         raise typer.BadParameter("a project has its own classes; --classes is for two folders")
+    if project is not None and instances is not None:
+        raise typer.BadParameter("a project knows its objects; --instances is for two folders")
+    options: dict[str, Any] = {
+        "tasks": None if tasks is None else parse_tasks(tasks),
+        "max_detections": max_detections,
+    }
     if project is not None:
-        found = _of_project(project)
+        found = _of_project(project, options)
     else:
         assert prediction is not None
         assert truth is not None
-        found = _of_folders(prediction, truth, classes)
+        found = _of_folders(prediction, truth, classes, options | {"instances": instances})
     for name in found.left_out:
         console.note(f"left out: {name}")
     if as_json:
@@ -50,24 +81,40 @@ def evaluate(
         _show(found)
 
 
-def _of_project(path: Path) -> Evaluation:
+def _of_project(path: Path, options: dict[str, Any]) -> Evaluation:
     from segcore.projects.evaluating import evaluate_project
     from segcore.store import Project
 
     with Project.open(path, write=False) as opened, console.progress() as stage:
-        return evaluate_project(opened, stage)
+        return evaluate_project(opened, stage, **options)
 
 
-def _of_folders(prediction: Path, truth: Path, classes: str | None) -> Evaluation:
+def _of_folders(
+    prediction: Path, truth: Path, classes: str | None, options: dict[str, Any]
+) -> Evaluation:
     from segcore.base import ClassSet
     from segcore.projects.evaluating import evaluate_folders
 
     given = None if classes is None else ClassSet.load(classes)
     with console.progress() as stage:
-        return evaluate_folders(prediction, truth, given, stage)
+        return evaluate_folders(prediction, truth, given, stage, **options)
 
 
 def _show(found: Evaluation) -> None:
+    content = found.to_json()
+    parts = {
+        "semantic": _show_classes,
+        "boundary": _show_boundary,
+        "instances": _show_instances,
+        "panoptic": _show_panoptic,
+    }
+    for number, show in enumerate(parts[task] for task in parts if task in found.tasks):
+        if number:
+            console.say()
+        show(found, content)
+
+
+def _show_classes(found: Evaluation, content: dict[str, Any]) -> None:
     rows = [
         [
             str(row["id"]),
@@ -77,7 +124,7 @@ def _show(found: Evaluation) -> None:
             f"{row['truth_pixels']:,}",
             f"{row['predicted_pixels']:,}",
         ]
-        for row in found.to_json()["classes"]
+        for row in content["classes"]
     ]
     head = ["id", "class", "IoU", "Dice", "truth px", "predicted px"]
     console.table(head, rows, right=(0, 2, 3, 4, 5))
@@ -90,11 +137,62 @@ def _show(found: Evaluation) -> None:
     )
 
 
+def _show_boundary(found: Evaluation, content: dict[str, Any]) -> None:
+    rows = content["boundary"]["classes"]
+    _score_table(rows, {"boundary_iou": "boundary IoU"})
+    console.say(f"mean boundary IoU {console.score(content['boundary']['mean_boundary_iou'])}")
+
+
+def _show_instances(found: Evaluation, content: dict[str, Any]) -> None:
+    scores = content["instances"]
+    names = {
+        "ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_small": "small",
+        "ap_medium": "medium", "ap_large": "large", "aji": "AJI",
+    }  # fmt: skip
+    _score_table(scores["classes"], names, {"objects": "objects"})
+    means = ", ".join(f"{title} {console.score(scores[key])}" for key, title in names.items())
+    console.say(f"{means} over {console.plural(scores['defined'], 'class', 'classes')}")
+
+
+def _show_panoptic(found: Evaluation, content: dict[str, Any]) -> None:
+    scores = content["panoptic"]
+    counts = {"matched": "matched", "missed": "missed", "invented": "invented"}
+    _score_table(scores["classes"], {"pq": "PQ", "sq": "SQ", "rq": "RQ"}, counts)
+    for group in ("all", "things", "stuff"):
+        row = scores[group]
+        means = ", ".join(
+            f"{name.upper()} {console.score(row[name])}" for name in ("pq", "sq", "rq")
+        )
+        console.say(f"{group}: {means} over {console.plural(row['classes'], 'class', 'classes')}")
+
+
+def _score_table(
+    rows: list[dict[str, Any]], scores: dict[str, str], counts: dict[str, str] | None = None
+) -> None:
+    counts = counts or {}
+    console.table(
+        ["id", "class", *scores.values(), *counts.values()],
+        [
+            [
+                str(row["id"]),
+                row["name"],
+                *(console.score(row[name]) for name in scores),
+                *(f"{row[name]:,}" for name in counts),
+            ]
+            for row in rows
+        ],
+        right=(0, *range(2, 2 + len(scores) + len(counts))),
+    )
+    console.say()
+
+
 COMMAND = Command(
     "evaluate",
     evaluate,
     "Score labels against truth: IoU and Dice per class, means, pixel accuracy.\n\n"
-    "All figures come from one confusion matrix summed over the data set. A class that is neither "
-    "in truth nor predicted has no score and is out of the means.",
+    "These come from one confusion matrix summed over the data set. A class that is neither in "
+    "truth nor predicted has no score and is out of the means.\n\n"
+    "Where the truth has objects: average precision of their masks as COCO measures it (AP, AP50, "
+    "AP75, by size), aggregated Jaccard index (AJI), and panoptic quality (PQ, SQ, RQ).",
     "maskwright evaluate street.maskwright --json",
 )
