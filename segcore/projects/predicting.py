@@ -19,8 +19,14 @@ from segcore.infer import ClassMapping, Predictor, map_classes
 from segcore.infer.objects import connected_objects
 from segcore.models.weights import load_model, model_digest
 from segcore.projects.modelling import NoModel
+from segcore.projects.refining import refined_prediction
 from segcore.projects.stage import Stage, silent
+from segcore.projects.witnesses import ModelWitness
+from segcore.refine import CrfParams, densecrf
 from segcore.store import Item, Project
+
+REFINED = "+crf"
+"""What a prediction behind a dense CRF has after its model's name."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def predict_items(
     name: str | None = None,
     again: bool = False,
     device: str | None = None,
+    refine: CrfParams | None = None,
     stage: Stage = silent,
 ) -> PredictionReport:
     """Predict items one by one; a damaged image is reported and the rest goes on.
@@ -75,14 +82,20 @@ def predict_items(
     name : what the prediction is called in the project; the folder's name if None.
     again : also where this very model has predicted already.
     device : ``cuda``, ``mps`` or ``cpu``; None is the best there is.
+    refine : a dense CRF with these parameters on the model's probabilities; the prediction is
+        then called ``NAME+crf``.
 
     Raises
     ------
+    NoDenseCrf : `refine` is given and the solver is not installed.
     NoModel : the model knows none of the project's classes.
     BadFile : the model's folder is damaged.
     """
     start = time.monotonic()
     name = name or model.name
+    if refine is not None:
+        name += REFINED
+        densecrf(np.zeros((1, 2)), np.full((2, 1, 2), 0.5))  # fails now, not after the first image
     loaded = load_model(model)
     digest = model_digest(model)
     mapping = map_classes(loaded.spec.classes, project.classes)
@@ -103,7 +116,7 @@ def predict_items(
             skipped.append(item.name)
         else:
             try:
-                taken = _predict(project, item, predictor, mapping, name, digest)
+                taken = _predict(project, item, predictor, mapping, name, digest, refine)
             except MaskwrightError as error:
                 failed.append((item.name, error))
             else:
@@ -127,26 +140,37 @@ def _predict(
     mapping: ClassMapping,
     name: str,
     digest: str,
+    refine: CrfParams | None,
 ) -> bool:
     """Predict one item, store it, adopt it if nobody has worked there; whether it was adopted."""
     volume = _Volume()
     with item.open_image() as image:
         for z in range(item.shape.z):
-            found = predictor.predict(image, z=z)
-            volume.classes.append(mapping.table[found.classes])
-            volume.confidence.append(found.confidence)
-            volume.margin.append(found.margin)
-    classes = np.stack(volume.classes)
+            if refine is None:
+                found = predictor.predict(image, z=z)
+                classes, confidence = mapping.table[found.classes], found.confidence
+                margin = found.margin
+            else:
+                spacing = (1.0, 1.0) if item.spacing is None else item.spacing[1:]
+                ids = tuple(int(mapping.table[c.id]) for c in predictor.model.spec.classes.scored)
+                witness = ModelWitness(predictor, ids, image, z)
+                classes, confidence, margin = refined_prediction(
+                    image, z, witness, refine, spacing=spacing
+                )
+            volume.classes.append(classes)
+            volume.confidence.append(confidence)
+            volume.margin.append(margin)
+    stack = np.stack(volume.classes)
     things = [int(c.id) for c in project.classes.active if c.thing]
     instances = None
-    if things and np.isin(classes, things).any() and item.shape.z == 1:
+    if things and np.isin(stack, things).any() and item.shape.z == 1:
         # Objects of a volume go on from slice to slice; numbering each slice would cut them.
-        instances = connected_objects(classes[0], things)[None]
+        instances = connected_objects(stack[0], things)[None]
     layer = project.store_prediction(
         item,
         name,
         digest,
-        classes,
+        stack,
         confidence=np.stack(volume.confidence),
         margin=np.stack(volume.margin),
         instances=instances,

@@ -11,6 +11,7 @@ from segcore.cli.commands import (
     models,
     new,
     predict,
+    refine,
     train,
 )
 
@@ -19,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     new.COMMAND,
     info.COMMAND,
     predict.COMMAND,
+    refine.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
     models.COMMAND,

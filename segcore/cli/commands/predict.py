@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segcore.cli import console
 from segcore.cli.command import Command
+
+if TYPE_CHECKING:
+    from segcore.refine import CrfParams
+    from segcore.store import Project
 
 
 def predict(
@@ -31,6 +35,14 @@ def predict(
             help="Predict again where this model already did; a person's pixels stay.",
         ),
     ] = False,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="crf",
+            help="Sharpen the probabilities by a dense CRF, with the parameters that "
+            "`maskwright refine --tune` found, else the authors'.",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="cuda|mps|cpu", help="Where to compute.")
     ] = None,
@@ -41,6 +53,8 @@ def predict(
     from segcore.projects.modelling import find_model
     from segcore.projects.opening import writing
 
+    if refine not in (None, "crf"):
+        raise typer.BadParameter("a prediction is refined by crf")
     if states is not None:
         wanted = parse_states(states)
     else:
@@ -59,9 +73,16 @@ def predict(
         share_processor()
         from segcore.projects.predicting import predict_items
 
+        params = None if refine is None else _crf_params(opened, folder)
         with console.progress() as stage:
             report = predict_items(
-                opened, chosen, folder, again=overwrite, device=device, stage=stage
+                opened,
+                chosen,
+                folder,
+                again=overwrite,
+                device=device,
+                refine=params,
+                stage=stage,
             )
     if report.mapping.sentence:
         console.note(report.mapping.sentence)
@@ -85,6 +106,13 @@ def predict(
         console.say(line + ".")
     if report.failed:
         raise typer.Exit(1)
+
+
+def _crf_params(project: Project, folder: Path) -> CrfParams:
+    from segcore.models.weights import model_digest
+    from segcore.projects.crf_params import default_params
+
+    return default_params(project.models_dir, model_digest(folder))
 
 
 COMMAND = Command(
