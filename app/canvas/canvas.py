@@ -105,6 +105,7 @@ class Canvas(ViewedWidget):
         self.gestures.ended.connect(self._report_stroke)
         workspace.item_opened.connect(self._open_item)
         workspace.image_loaded.connect(self._load_image)
+        workspace.image_refined.connect(self._load_image)
         workspace.image_failed.connect(self._fail)
         workspace.labels_changed.connect(self._change_labels)
         workspace.slice_changed.connect(self._change_slice)
@@ -379,6 +380,8 @@ class Canvas(ViewedWidget):
             if self.workspace.requested is not None:
                 return "", ""
             return "This project has no items.", "Import images to begin."
+        if self.workspace.overviews.decoding:
+            return "Decoding the picture", self.workspace.overviews.decoding
         return "", ""
 
     def _describe(self) -> None:

@@ -42,11 +42,8 @@ class Picture:
         self._lock = threading.RLock()
         self._made: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._bytes = 0
-        self._touched: set[tuple[int, int]] = set()
         self._pieces: OrderedDict[Any, NDArray[np.uint8]] = OrderedDict()
         self._piece_bytes = 0
-        # A family that decodes tile by tile may have to go to the disk for every rectangle.
-        self._decodes_whole = type(source)._region is ImageSource._region
 
     def piece(
         self,
@@ -100,10 +97,10 @@ class Picture:
     def _is_decoded(self, z: int, steps: tuple[float, float]) -> bool:
         """True if `tile` at this slice and zoom will neither decode nor shrink anything."""
         level, halvings = self._choose(steps)
-        with self._lock:
-            if halvings:
+        if halvings:
+            with self._lock:
                 return (z, halvings) in self._made
-            return self._decodes_whole and (z, level) in self._touched
+        return self.source.is_resident(level, z)
 
     def tile(
         self, z: int, rect: Rect, steps: tuple[float, float], window: tuple[float, float]
@@ -133,6 +130,8 @@ class Picture:
             int((rect.right - 0.5) / step_x) + 1 + border,
         ).intersect(Rect(0, 0, *grid))
         pixels = self._read(z, part, level, halvings)
+        if pixels is None:  # a large picture is being decoded; it is asked for again then
+            return np.zeros((rect.height, rect.width, 3), np.uint8)
         shown = to_display(pixels, *window, invert=self.source.invert)
         bgr = cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
         if not smooth:
@@ -160,8 +159,7 @@ class Picture:
 
     def reads_at_once(self, z: int) -> bool:
         """True if `values_at` in this slice only looks into memory."""
-        with self._lock:
-            return self._decodes_whole and (z, 0) in self._touched
+        return self.source.is_resident(0, z)
 
     def values_at(self, z: int, y: int, x: int) -> tuple[float, ...]:
         """The values of one pixel in each channel, as the file has them."""
@@ -186,15 +184,13 @@ class Picture:
             height, width = max(1, (height + 1) // 2), max(1, (width + 1) // 2)
         return height, width
 
-    def _read(self, z: int, part: Rect, level: int, halvings: int) -> NDArray[Any]:
+    def _read(self, z: int, part: Rect, level: int, halvings: int) -> NDArray[Any] | None:
         if halvings:
-            return self._halved(z, level, halvings)[part.slices]
-        pixels = self.source.read(z, part, level)
-        with self._lock:
-            self._touched.add((z, level))
-        return pixels
+            small = self._halved(z, level, halvings)
+            return None if small is None else small[part.slices]
+        return self.source.glance(z, part, level)
 
-    def _halved(self, z: int, level: int, halvings: int) -> NDArray[Any]:
+    def _halved(self, z: int, level: int, halvings: int) -> NDArray[Any] | None:
         key = (z, halvings)
         with self._lock:
             found = self._made.get(key)
@@ -204,8 +200,10 @@ class Picture:
             if halvings > 1:
                 below = self._halved(z, level, halvings - 1)
             else:
-                below = self.source.read(z, None, level)
-                self._touched.add((z, level))
+                shape = self.source.levels[level].shape
+                below = self.source.glance(z, Rect(0, 0, shape.y, shape.x), level)
+            if below is None:
+                return None
             made = area_halved(below)
             self._made[key] = made
             self._bytes += made.nbytes

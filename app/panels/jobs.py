@@ -50,6 +50,8 @@ class JobsPanel(Section):
             if run.seconds_left is not None:
                 note += f", {seconds(run.seconds_left)} left"
             share = run.share
+        elif (overview := self._workspace.overviews.row) is not None:
+            note, share = overview.title, overview.progress
         else:
             note, share = "None running", -1.0
         self.set_note(note)

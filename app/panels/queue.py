@@ -230,6 +230,7 @@ class QueuePanel(QWidget):
         self._filter.clicked.connect(self._show_filter)
         self.collapse.clicked.connect(self.collapse_asked)
         self.thumbnails.ready.connect(self._thumbnail_ready)
+        workspace.image_refined.connect(lambda _: self.thumbnails.forget(workspace.item.id))
         workspace.project_opened.connect(self._load)
         workspace.project_closed.connect(lambda: self.thumbnails.load(None))
         workspace.item_requested.connect(self._select)

@@ -14,6 +14,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
+from app.workspace.overviews import waits_for_decoder
 from segcore.base import MaskwrightError, Rect, Shape
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ class Thumbnails(QObject):
             self._thread.start()
         return None
 
+    def forget(self, item_id: str) -> None:
+        """The item's picture can be read better than before: make its thumbnail anew."""
+        self._pixmaps.pop(item_id, None)
+        self.ready.emit(item_id)
+
     def close(self) -> None:
         """Stop the thread."""
         thread, self._thread = self._thread, None
@@ -112,10 +118,12 @@ def make_thumbnail(item: Any, cache: Path) -> QImage | None:
     if not kept.isNull():
         return kept
     try:
-        image = picture_of(item, WIDTH * _RATIO, HEIGHT * _RATIO)
+        image, is_rough = picture_of(item, WIDTH * _RATIO, HEIGHT * _RATIO)
     except (MaskwrightError, OSError, ValueError) as error:
         log.info("no thumbnail: %s", type(error).__name__)
         return None
+    if is_rough:
+        return image  # once the picture has its levels there will be a better one to keep
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         image.save(str(file))
@@ -124,8 +132,21 @@ def make_thumbnail(item: Any, cache: Path) -> QImage | None:
     return image
 
 
-def picture_of(item: Any, width: int, height: int) -> QImage:
-    """The item's middle slice, cut to the shape of the frame, `width` x `height` pixels."""
+class NotDecoded(MaskwrightError):
+    """A picture so large that a thumbnail waits until somebody looks at it."""
+
+
+def picture_of(item: Any, width: int, height: int) -> tuple[QImage, bool]:
+    """The item's middle slice, cut to the shape of the frame, `width` x `height` pixels.
+
+    Returns
+    -------
+    the picture, and whether it is a rough one, of single pixels of a picture without levels.
+
+    Raises
+    ------
+    NotDecoded : all of a large picture would have to be decoded for it.
+    """
     import cv2
     import numpy as np
 
@@ -133,6 +154,8 @@ def picture_of(item: Any, width: int, height: int) -> QImage:
 
     with item.open_image() as source:
         z = source.shape.z // 2
+        if waits_for_decoder(source, z):
+            raise NotDecoded(f"{item.name} is not decoded yet.")
         low, high = default_window(source, z)
         fitting = [
             i
@@ -141,9 +164,14 @@ def picture_of(item: Any, width: int, height: int) -> QImage:
         ]
         level = fitting[-1] if fitting else 0
         rect = middle_of(source.levels[level].shape, width, height)
-        shown = to_display(source.read(z, rect, level), low, high, source.invert)
+        values = source.glance(z, rect, level)
+        if values is None:
+            raise NotDecoded(f"{item.name} is not decoded yet.")
+        shown = to_display(values, low, high, source.invert)
+        is_rough = not source.is_ready(level, z)
     small = np.ascontiguousarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))
-    return QImage(small.data, width, height, width * 3, QImage.Format.Format_RGB888).copy()
+    image = QImage(small.data, width, height, width * 3, QImage.Format.Format_RGB888).copy()
+    return image, is_rough
 
 
 def middle_of(grid: Shape, width: int, height: int) -> Rect:
@@ -161,7 +189,7 @@ def write_cover(project: Any) -> None:
     item = next(iter(project.items), None)
     if item is None:
         return
-    picture = picture_of(item, COVER_WIDTH, COVER_HEIGHT)
+    picture, _ = picture_of(item, COVER_WIDTH, COVER_HEIGHT)
     rows = np.frombuffer(picture.constBits(), np.uint8)
     rows = rows.reshape(COVER_HEIGHT, picture.bytesPerLine())[:, : COVER_WIDTH * 3]
     shown = rows.reshape(COVER_HEIGHT, COVER_WIDTH, 3).astype(np.float32)

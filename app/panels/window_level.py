@@ -13,7 +13,7 @@ from app.theme.controls import NumberField, Segmented, icon_button, label
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
-from segcore.images import ImageSource
+from segcore.images import ImageSource, sample
 
 # (level, width) in Hounsfield units.
 PRESETS: dict[str, tuple[float, float]] = {
@@ -58,6 +58,7 @@ class WindowPanel(Section):
         self.level_field.valueChanged.connect(self._typed)
         self.fit.clicked.connect(self._fit)
         workspace.image_loaded.connect(self._take_image)
+        workspace.image_refined.connect(self._take_image)
         workspace.image_failed.connect(lambda _: self.hide())
         workspace.project_closed.connect(self.hide)
         workspace.window_changed.connect(self.show_window)
@@ -123,8 +124,7 @@ class Histogram(QWidget):
         """Count the values of a slice beside the GUI thread."""
 
         def count() -> tuple[Any, tuple[float, float]]:
-            values = image.read(z).reshape(-1)
-            values = values[:: max(1, values.size // 200_000)].astype(np.float64)
+            values = sample(image, z).astype(np.float64)
             values = values[np.isfinite(values)]
             if values.size == 0:
                 return np.zeros(_BINS), (0.0, 1.0)

@@ -93,8 +93,9 @@ class Jobs(QObject):
 
     @property
     def rows(self) -> list[JobRow]:
-        """Jobs, newest first."""
-        return list(reversed(self._rows.values()))
+        """Jobs, newest first; that of an overview before all."""
+        overview = self._workspace.overviews.row
+        return [*([] if overview is None else [overview]), *reversed(self._rows.values())]
 
     @property
     def running(self) -> list[JobRow]:
@@ -169,6 +170,9 @@ class Jobs(QObject):
         workspace.jobs_changed.emit()
 
     def cancel(self, number: int) -> None:
+        overview = self._workspace.overviews.row
+        if overview is not None and number == overview.number:
+            self._workspace.overviews.cancel()
         row = self._rows.get(number)
         if row is not None and row.is_running and self._core is not None:
             self._core.cancel(number)

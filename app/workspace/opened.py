@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.workspace.overviews import waits_for_decoder
 from segcore import images
 from segcore.base import MaskwrightError
 from segcore.images import ImageSource
@@ -45,13 +46,11 @@ def open_bundle(item: Any, z: int | None = None) -> OpenedItem:
     window = (0.0, 255.0)
     try:
         image = item.open_image()
-        window = images.default_window(image, at)
-        level = max(
-            (i for i, lv in enumerate(image.levels) if lv.shape.y * lv.shape.x >= 1 << 21),
-            default=0,
-        )
-        if image.levels[level].shape.y * image.levels[level].shape.x <= 1 << 25:
-            image.read(at, None, level)  # decoded once, kept by the source's own cache
+        if waits_for_decoder(image, at):
+            window = images.full_window(image)  # until it is decoded, beside the person
+        else:
+            window = images.default_window(image, at)
+            _decode_for_the_screen(image, at)
     except MaskwrightError as problem:
         error = problem
     truth = item.truth
@@ -60,6 +59,14 @@ def open_bundle(item: Any, z: int | None = None) -> OpenedItem:
         if layer is not None:
             make_resident(layer, at)
     return OpenedItem(item, image, error, labels, truth, model, item.proposal, at, window)
+
+
+def _decode_for_the_screen(image: ImageSource, z: int) -> None:
+    """Decode what the first frame will ask for; it is kept by the image's own cache."""
+    areas = [level.shape.y * level.shape.x for level in image.levels]
+    level = max((i for i, area in enumerate(areas) if area >= 1 << 21), default=0)
+    if areas[level] <= 1 << 25 and image.is_ready(level, z):
+        image.read(z, None, level)
 
 
 def newest_prediction(item: Any) -> Any:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.settings import Settings
 from app.workspace.background import Background
 from app.workspace.opened import OpenedItem, Shelf, make_resident, open_bundle
+from app.workspace.overviews import Overviews
 from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 class Opening(Steps):
     """The part of the workspace that shows items of the project, one at a time."""
+
+    image_refined = Signal(object)
+    """The picture on screen can be read better or faster than before: show it anew."""
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(settings, parent)
@@ -44,6 +48,7 @@ class Opening(Steps):
         self.queue = Queue(self.idle, self)
         self.queue.sort = self.settings.get("correct.sort")
         self.scorekeeper = Scorekeeper(self.background, self)
+        self.overviews = Overviews(self)
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
         self.background.failed.connect(self.report)
@@ -57,6 +62,7 @@ class Opening(Steps):
         """The project is closed: nothing is on screen, nothing is kept for later."""
         self.item = self.labels = self.truth = self.image = None
         self.model = self.proposal = self.pending = self.requested = None
+        self.overviews.follow(None, "", "", 0)
         self._shelf.clear()
         self._windows.clear()
         self._slices.clear()
@@ -110,6 +116,7 @@ class Opening(Steps):
             self._slices[self.item.id] = z
             self.slice_changed.emit(z)
             self._warm_slices(z)
+            self.overviews.follow(self.image, self.item.name, self.item.id, z)
 
     def _warm_slices(self, z: int) -> None:
         labels, image = self.labels, self.image
@@ -143,6 +150,7 @@ class Opening(Steps):
         self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z
         self.window = self._windows.get(opened.item.id, opened.window)
         self._may_undo = self._may_redo = False
+        self.overviews.follow(opened.image, opened.item.name, opened.item.id, opened.z)
         self.item_opened.emit(opened.item)
         self.window_changed.emit(*self.window)
         if opened.error is not None:
@@ -155,6 +163,19 @@ class Opening(Steps):
         self._refresh_history()
         # After the frame is painted: what comes next must not delay what is shown now.
         QTimer.singleShot(0, self._prefetch)
+
+    def refine(self, image: ImageSource, window: tuple[float, float] | None = None) -> None:
+        """More of the picture on screen can be read now.
+
+        Parameters
+        ----------
+        window : that fits it, if it was not known before; a person's own stays.
+        """
+        if image is not self.image or self.item is None:
+            return
+        if window is not None and self.item.id not in self._windows:
+            super().set_window(*window)
+        self.image_refined.emit(image)
 
     def _prefetch(self) -> None:
         if self.item is None or not self.settings.get("model.prefetch"):

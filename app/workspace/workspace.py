@@ -146,6 +146,7 @@ class Workspace(Opening):
         """Close everything; the last call of the window."""
         self.jobs.close()
         self.close_project()
+        self.overviews.close()
         self.background.close()
         self.idle.close()
 

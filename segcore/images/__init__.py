@@ -6,7 +6,14 @@ The libraries of a family are imported when a file of it is opened.
 
 from typing import TYPE_CHECKING, Any
 
-from segcore.images.display import default_window, robust_range, to_display, window_bounds
+from segcore.images.display import (
+    default_window,
+    full_window,
+    robust_range,
+    sample,
+    to_display,
+    window_bounds,
+)
 from segcore.images.family import Family
 from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
 from segcore.images.joined import JoinedSource, open_all
@@ -38,11 +45,13 @@ __all__ = [
     "dicom_series",
     "family_of_name",
     "fingerprint",
+    "full_window",
     "natural_key",
     "open",
     "open_all",
     "open_series",
     "robust_range",
+    "sample",
     "scan",
     "to_display",
     "window_bounds",

@@ -48,9 +48,20 @@ def default_window(
     if source.dtype == np.uint8:
         if not automatic_contrast:
             return 0.0, 255.0
-        low, high = robust_range(_sample(source, z))
+        low, high = robust_range(sample(source, z))
         return (low, high) if high < _VERY_DARK else (0.0, 255.0)
-    return robust_range(_sample(source, z))
+    return robust_range(sample(source, z))
+
+
+def full_window(source: ImageSource) -> tuple[float, float]:
+    """The window (low, high) that can be said without a pixel: a preset, or all that fits."""
+    if source.presets:
+        _, centre, width = source.presets[0]
+        return window_bounds(centre, width)
+    if source.dtype.kind in "iu":
+        bounds = np.iinfo(source.dtype)
+        return float(bounds.min), float(bounds.max)
+    return 0.0, 1.0
 
 
 def window_bounds(centre: float, width: float) -> tuple[float, float]:
@@ -167,14 +178,23 @@ def _through_formula(
     return scaled.astype(np.uint8)
 
 
-def _sample(source: ImageSource, z: int) -> NDArray[Any]:
-    """Values of a slice, thinned to about a quarter million, from the smallest fitting level."""
+def sample(source: ImageSource, z: int) -> NDArray[Any]:
+    """Values of a slice, thinned to about a quarter million, from the smallest fitting level.
+
+    Returns
+    -------
+    (n,) of the image's dtype, of all channels, in no order that means anything.
+    """
     level = len(source.levels) - 1
     while level > 0 and (_area(source, level) < _SAMPLES // 4 or not source.is_ready(level, z)):
         level -= 1
     grid = source.levels[level].shape
     rect = Rect(0, 0, grid.y, grid.x)
-    if grid.y * grid.x > 64 * _SAMPLES:
+    is_huge = grid.y * grid.x > 64 * _SAMPLES
+    small = source.preview(z) if is_huge and not source.is_resident(level, z) else None
+    if small is not None:
+        values = small.reshape(-1)
+    elif is_huge:
         # A huge plane without coarse levels: nine windows spread over it, not all its tiles.
         side = 512
         parts = [

@@ -71,6 +71,17 @@ class JoinedSource(ImageSource):
         """Whether all parts can be read at once."""
         return level < len(self.levels) and all(part.is_ready(level, z) for part in self._parts)
 
+    @property
+    def decodes_whole(self) -> bool:
+        return all(part.decodes_whole for part in self._parts)
+
+    def is_resident(self, level: int, z: int = 0) -> bool:
+        return all(part.is_resident(level, z) for part in self._parts)
+
+    def trim(self) -> None:
+        for part in self._parts:
+            part.trim()
+
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         self._check_open()
         # Each part is asked for what is wanted of it only.

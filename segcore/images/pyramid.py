@@ -6,12 +6,16 @@ files may be deleted at any time; they are made again. The picture itself is onl
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,7 +24,7 @@ from numpy.typing import NDArray
 from segcore.base import BadFile, Cancelled, Rect, Shape
 from segcore.images.files import fingerprint
 from segcore.images.registry import open as open_image
-from segcore.images.source import ImageInfo, ImageSource, Level
+from segcore.images.source import ImageSource, Level
 
 # A plane below this is decoded and halved in memory faster than a file is found.
 _LARGE_PIXELS = 1 << 25
@@ -28,6 +32,9 @@ _LARGE_PIXELS = 1 << 25
 _COARSE_PIXELS = 1 << 21
 _TILE = 256
 _BAND_BYTES = 64 * 2**20
+_UNFINISHED = ".part"
+_REMAINS_SECONDS = 86_400.0
+Told: TypeAlias = Callable[[float], None]
 _RESIZABLE = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 
 
@@ -56,7 +63,8 @@ class PyramidSource(ImageSource):
     """A picture whose missing levels lie in a cache folder, one tiled TIFF a slice and level.
 
     A pixel of a level is the mean of 2 x 2 below it; an odd last row or column stands for itself
-    (so a made level's scale is a power of two times that of the level it comes from).
+    (so a made level's scale is a power of two times that of the level it comes from). `read` makes
+    a level that is missing; `glance` does not and is content with single pixels.
     """
 
     def __init__(self, source: ImageSource, folder: Path) -> None:
@@ -64,37 +72,33 @@ class PyramidSource(ImageSource):
         self._folder = folder
         self._given = len(source.levels)
         self._made: dict[tuple[int, int], ImageSource] = {}
-        # Apart from the base's lock: making a level takes seconds, and closing must not wait.
+        # Apart from the base's lock: making a level takes seconds, and neither closing nor reading
+        # the levels that are there must wait for it.
         self._making = threading.RLock()
         levels = list(source.levels)
         while levels[-1].shape.y * levels[-1].shape.x > _COARSE_PIXELS:
             (z, y, x), scale = levels[-1]
             shape = Shape(z, math.ceil(y / 2), math.ceil(x / 2))
             levels.append(Level(shape, (scale[0] * 2, scale[1] * 2)))
-        mark = fingerprint(source.path)
-        text = f"{source.path.absolute()}|{mark.size}|{mark.mtime_ns}|{len(source.levels)}"
-        self._name = hashlib.sha256(text.encode()).hexdigest()[:24]
-        super().__init__(
-            source.path,
-            source.family,
-            ImageInfo(
-                shape=source.shape,
-                axes=source.axes,
-                channels=source.channels,
-                dtype=source.dtype,
-                channel_names=source.channel_names,
-                levels=tuple(levels),
-                spacing=source.spacing,
-                affine=source.affine,
-                view_flip=source.view_flip,
-                presets=source.presets,
-                hints=source.hints,
-                has_alpha=source.has_alpha,
-                invert=source.invert,
-                frame_of_reference=source.frame_of_reference,
-                metadata=source.metadata,
-            ),
-        )
+        self._name = _name_of(source)
+        super().__init__(source.path, source.family, replace(source.info, levels=tuple(levels)))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return self._source.paths
+
+    @property
+    def decodes_whole(self) -> bool:
+        return self._source.decodes_whole
+
+    def is_resident(self, level: int, z: int = 0) -> bool:
+        return level < self._given and self._source.is_resident(level, z)
+
+    def preview(self, z: int = 0) -> NDArray[Any] | None:
+        return self._source.preview(z)
+
+    def trim(self) -> None:
+        self._source.trim()
 
     def is_built(self, z: int = 0) -> bool:
         """Whether every level of a slice lies in the cache folder."""
@@ -104,12 +108,18 @@ class PyramidSource(ImageSource):
         """Whether a level is the file's own or lies in the cache folder."""
         return level < self._given or self._file(z, level).exists()
 
-    def build(self, z: int = 0, cancelled: Callable[[], bool] | None = None) -> None:
+    def build(
+        self,
+        z: int = 0,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         """Make what is missing of a slice's levels; some seconds for 100 million pixels.
 
         Parameters
         ----------
         cancelled : asked about every 64 MB that are read.
+        progress : told as often which share is done, 0 to 1.
 
         Raises
         ------
@@ -118,49 +128,126 @@ class PyramidSource(ImageSource):
         BadFile
             Where the picture is damaged or the cache folder cannot be written.
         """
-        for level in range(self._given, len(self.levels)):
-            self._level(z, level, cancelled)
+        sizes = [level.shape.y * level.shape.x for level in self.levels[self._given - 1 :]]
+        whole, before = sum(sizes[:-1]), 0
+
+        for level, size in enumerate(sizes[:-1], self._given):
+
+            def told(share: float, before: int = before, size: int = size) -> None:
+                if cancelled is not None and cancelled():
+                    raise Cancelled(f"The overview of {self.path.name} was not finished.")
+                if progress is not None:
+                    progress((before + share * size) / whole)
+
+            self._level(z, level, told)
+            before += size
+
+    def glance(self, z: int, rect: Rect, level: int) -> NDArray[Any] | None:
+        """As `read` where a level is there, else single pixels of what there is.
+
+        None where that would decode a whole large slice.
+        """
+        if level < self._given or self._opened(z, level) is not None:
+            return self.read(z, rect, level)
+        grid = self.levels[level].shape
+        near = next(
+            k for k in range(level - 1, -1, -1) if k < self._given or self._opened(z, k) is not None
+        )
+        if near < self._given and self.decodes_whole and not self.is_resident(near, z):
+            small = self._source.preview(z)
+            if small is None:
+                return None
+            rows = _middles(rect.y, rect.bottom, grid.y, small.shape[0])
+            return small[rows][:, _middles(rect.x, rect.right, grid.x, small.shape[1])]
+        below = self.levels[near].shape
+        rows = _middles(rect.y, rect.bottom, grid.y, below.y)
+        columns = _middles(rect.x, rect.right, grid.x, below.x)
+        first, last = int(columns[0]), int(columns[-1])
+        out = np.empty((rect.height, rect.width, self.channels), self.dtype)
+        # Row by row: what lies plainly in a file is then read only where it is wanted, and of what
+        # is decoded no second copy is made.
+        for place, row in enumerate(rows):
+            line = self.read(z, Rect(int(row), first, 1, last - first + 1), near)
+            out[place] = line[0, columns - first]
+        return out
 
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         self._check_open()
         if level < self._given:
             return self._source.read(z, rect, level, channels)
-        return self._level(z, level, None).read(0, rect, 0, channels)
+        try:
+            return self._level(z, level, None).read(0, rect, 0, channels)
+        except BadFile:
+            # A level that went bad on the disk is no loss: once more, from the picture itself.
+            self._drop(z, level)
+            return self._level(z, level, None).read(0, rect, 0, channels)
 
-    def _level(self, z: int, level: int, cancelled: Callable[[], bool] | None) -> ImageSource:
+    def _level(self, z: int, level: int, told: Told | None) -> ImageSource:
         """The open file of a made level; made now where it is missing."""
+        found = self._opened(z, level)
+        if found is not None:
+            return found
         with self._making:
+            found = self._opened(z, level)
+            if found is None:
+                self._write(self._file(z, level), z, level, told)
+                found = self._opened(z, level)
+        if found is None:
+            raise BadFile(
+                f"The overview of {self.path.name} could not be read again.",
+                "Check the disk that holds the project's cache folder.",
+            )
+        return found
+
+    def _opened(self, z: int, level: int) -> ImageSource | None:
+        """The open file of a made level; None where there is none, or a damaged one."""
+        with self._lock:
             self._check_open()
             found = self._made.get((z, level))
             if found is not None:
                 return found
             path = self._file(z, level)
             if not path.exists():
-                self._write(path, z, level, cancelled)
-            opened = open_image(path)
+                return None
+            try:
+                opened = open_image(path)
+            except BadFile:
+                self._drop(z, level)
+                return None
             if opened.shape[1:] != self.levels[level].shape[1:] or opened.dtype != self.dtype:
                 opened.close()
-                raise BadFile(
-                    f"The overview of {self.path.name} is damaged.", "Delete the project's cache."
-                )
+                self._drop(z, level)
+                return None
             self._made[z, level] = opened
             return opened
+
+    def _drop(self, z: int, level: int) -> None:
+        """Take a damaged level away."""
+        with self._lock:
+            found = self._made.pop((z, level), None)
+        if found is not None:
+            found.close()
+        # Where another process holds it open it stays, and is found damaged again.
+        with contextlib.suppress(OSError):
+            self._file(z, level).unlink(missing_ok=True)
 
     def _file(self, z: int, level: int) -> Path:
         return self._folder / f"{self._name}-{z}-{level}.tif"
 
-    def _write(self, path: Path, z: int, level: int, cancelled: Callable[[], bool] | None) -> None:
+    def _write(self, path: Path, z: int, level: int, told: Told | None) -> None:
         import tifffile
 
-        below = None if level == self._given else self._level(z, level - 1, cancelled)
+        below = None if level == self._given else self._level(z, level - 1, told)
         grid = self.levels[level].shape
-        # Under another name first: a file under its own name is always whole.
-        unfinished = path.with_suffix(".part")
+        # Under a name of its own first: a file under its own name is always whole, and two
+        # processes that make the same one do not write into each other's.
+        unfinished = path.with_name(f"{path.stem}.{uuid.uuid4().hex}{_UNFINISHED}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _clear_remains(self._folder)
             tifffile.imwrite(
                 unfinished,
-                self._tiles(z, level, below, cancelled),
+                self._tiles(z, level, below, told),
                 shape=(grid.y, grid.x) + ((self.channels,) if self.channels > 1 else ()),
                 dtype=self.dtype,
                 tile=(_TILE, _TILE),
@@ -172,18 +259,24 @@ class PyramidSource(ImageSource):
                 metadata=None,
                 maxworkers=1,
             )
-            unfinished.replace(path)
+            try:
+                unfinished.replace(path)
+            except PermissionError:
+                # Windows: the other process was first and reads it already.
+                if not path.exists():
+                    raise
         except OSError as error:
             raise BadFile(
                 f"The overview of {self.path.name} could not be kept: "
                 f"{error.strerror or 'the disk refused'}.",
-                "Make room on the disk, or choose another folder for the cache.",
+                "Make room on the disk that holds the project's cache folder.",
             ) from None
         finally:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
     def _tiles(
-        self, z: int, level: int, below: ImageSource | None, cancelled: Callable[[], bool] | None
+        self, z: int, level: int, below: ImageSource | None, told: Told | None
     ) -> Iterator[NDArray[Any]]:
         """Tiles of a level, row by row, out of bands of the level below it."""
         from_grid, grid = self.levels[level - 1].shape, self.levels[level].shape
@@ -191,8 +284,8 @@ class PyramidSource(ImageSource):
         rows = max(1, _BAND_BYTES // (row_bytes * 2 * _TILE)) * _TILE
         for top in range(0, grid.y, rows):
             self._check_open()
-            if cancelled is not None and cancelled():
-                raise Cancelled(f"The overview of {self.path.name} was not finished.")
+            if told is not None:
+                told(top / grid.y)
             rect = Rect.from_bounds(2 * top, 0, min(2 * (top + rows), from_grid.y), from_grid.x)
             band = self._source.read(z, rect, level - 1) if below is None else below.read(0, rect)
             small = halved(band)
@@ -207,12 +300,33 @@ class PyramidSource(ImageSource):
         """Let go of everything; a level that is being made is given up at its next band."""
         super().close()
         self._source.close()
-        if self._making.acquire(blocking=False):
-            try:
-                while self._made:
-                    self._made.popitem()[1].close()
-            finally:
-                self._making.release()
+        with self._lock:
+            while self._made:
+                self._made.popitem()[1].close()
+
+
+def _name_of(source: ImageSource) -> str:
+    """What the levels of a picture are called: by its files, their size and time, and its grid."""
+    facts: list[object] = [source.shape, source.dtype.str, source.channels, len(source.levels)]
+    for path in source.paths:
+        mark = fingerprint(path)
+        facts += [path.absolute(), mark.size, mark.mtime_ns]
+    return hashlib.sha256("|".join(map(str, facts)).encode()).hexdigest()[:24]
+
+
+def _clear_remains(folder: Path) -> None:
+    """Take away what a process that was killed left unfinished, a day later."""
+    long_ago = time.time() - _REMAINS_SECONDS
+    for file in folder.glob(f"*{_UNFINISHED}"):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mtime < long_ago:
+                file.unlink()
+
+
+def _middles(first: int, end: int, size: int, below: int) -> NDArray[np.intp]:
+    """For places first .. end of an axis of `size`, the middle one of `below` that each covers."""
+    places = (np.arange(first, end) + 0.5) * below / size
+    return np.minimum(places.astype(np.intp), below - 1)
 
 
 def halved(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -169,6 +169,33 @@ class ImageSource:
         """Whether a level can be read at once; one that has to be made first cannot."""
         return level < len(self.levels)
 
+    @property
+    def decodes_whole(self) -> bool:
+        """Whether a slice is decoded as one (PNG, JPEG) and kept, not piece by piece."""
+        return type(self)._region is ImageSource._region
+
+    def is_resident(self, level: int, z: int = 0) -> bool:
+        """Whether reading only looks into memory; asking never waits for a decoder."""
+        return self.decodes_whole and (z, level) in self._cache
+
+    def glance(self, z: int, rect: Rect, level: int) -> NDArray[Any] | None:
+        """Values for a screen that will not wait: as `read`, or roughly the same, or None.
+
+        Only levels that still have to be made differ from `read`: there single pixels stand for
+        many, and None means that not even those can be had without decoding a large picture.
+        """
+        return self.read(z, rect, level)
+
+    def preview(self, z: int = 0) -> NDArray[Any] | None:
+        """The whole slice, small, (h, w, c), where the file gives that for a fraction of the time
+        of decoding; else None."""
+        return None
+
+    def trim(self) -> None:
+        """Forget what was decoded; it is decoded again when it is asked for."""
+        with self._lock:
+            self._cache.clear()
+
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         """Values of a rectangle inside the grid; overridden where less than a slice is read."""
         part = self._whole(z, level)[rect.slices]
@@ -237,6 +264,9 @@ class BoundedCache:
         if found is not None:
             self._kept.move_to_end(key)
         return found
+
+    def __contains__(self, key: tuple[int, ...]) -> bool:
+        return key in self._kept
 
     def put(self, key: tuple[int, ...], pixels: NDArray[Any]) -> None:
         replaced = self._kept.pop(key, None)
