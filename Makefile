@@ -6,9 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PROJECT ?=
+CAMVID ?= ../shared/data/camvid
+ZOO ?= tmp/zoo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check bench docs shots wheel clean help
+.PHONY: run test check bench docs shots zoo-table wheel clean help
 
 help:
 	@echo "make run     set up if needed, then open the window on the demo project"
@@ -18,6 +20,8 @@ help:
 	@echo "make bench   measure; prints milliseconds and ratios"
 	@echo "make docs    write the generated pages of the manual again"
 	@echo "make shots   take the screenshots of docs/images again"
+	@echo "make zoo-table  train every model on CamVid and write the table of docs/models.md"
+	@echo "             (hours; may be stopped and called again; CAMVID=folder ZOO=folder)"
 	@echo "make wheel   build the wheel, install it into an empty environment and try it"
 
 $(READY): pyproject.toml constraints.txt packaging/set_up.sh
@@ -48,6 +52,9 @@ docs: $(READY)
 
 shots: $(READY)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/shots.py
+
+zoo-table: $(READY)
+	@$(BIN)/python packaging/zoo_table.py "$(ZOO)" --camvid "$(CAMVID)"
 
 wheel: $(READY)
 	@rm -rf build
