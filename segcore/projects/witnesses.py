@@ -11,20 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segcore.base import ClassSet, Rect
 from segcore.labels import Labels
 from segcore.projects.crf_params import LABELS
-from segcore.refine.evidence import from_labels
+from segcore.refine.evidence import Shares, from_labels, joined
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
     from segcore.infer import Predictor
     from segcore.store import Item
-
-Shares = tuple[tuple[int, ...], NDArray[np.float32]]
-"""Class ids of the project (0 for what it has no class for), and (len(ids), y, x) float32."""
 
 
 class Witness(Protocol):
@@ -101,17 +97,6 @@ class ModelWitness:
     def shares(self, rect: Rect) -> Shares:
         told = self._predictor.probabilities(self._image, rect, z=self._z, cancel=self._cancel)
         return joined(self._ids, told)
-
-
-def joined(ids: tuple[int, ...], shares: NDArray[np.float32]) -> Shares:
-    """One channel for each class of the project; what it has no class for is one, too, with 0."""
-    if len(set(ids)) == len(ids):
-        return ids, shares
-    every = tuple(dict.fromkeys(ids))
-    out = np.zeros((len(every), *shares.shape[1:]), np.float32)
-    for class_id, plane in zip(ids, shares, strict=True):
-        out[every.index(class_id)] += plane
-    return every, out
 
 
 class Models:

@@ -1,12 +1,15 @@
-"""Evidence: what a dense CRF begins with, made of labels, and where people leave no doubt."""
+"""Evidence: what a dense CRF begins with, of a model or of labels, and where nobody doubts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Shares: TypeAlias = tuple[tuple[int, ...], NDArray[np.float32]]
+"""Class ids of the project (0 for what it has no class for), and (len(ids), y, x) float32."""
 
 TRUST = 0.7
 """Probability of a label without a confidence of its own."""
@@ -66,3 +69,14 @@ def with_certain(
             out[:, sure] = (1 - _CERTAIN) / max(1, len(ids) - 1)
             out[number][sure] = _CERTAIN
     return out
+
+
+def joined(ids: tuple[int, ...], shares: NDArray[np.float32]) -> Shares:
+    """One channel for each class of the project; what it has no class for is one, too, with 0."""
+    if len(set(ids)) == len(ids):
+        return ids, shares
+    every = tuple(dict.fromkeys(ids))
+    out = np.zeros((len(every), *shares.shape[1:]), np.float32)
+    for class_id, plane in zip(ids, shares, strict=True):
+        out[every.index(class_id)] += plane
+    return every, out

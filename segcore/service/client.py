@@ -34,9 +34,11 @@ from segcore.service.protocol import (
     Message,
     ModelDescribed,
     PredictionDone,
+    ProbabilitiesFound,
     ProcessLost,
     ProcessReady,
     ProtocolError,
+    RegionRefined,
     RegionSolved,
     Submit,
     TilePredicted,
@@ -52,7 +54,14 @@ _FAILED_STARTS = 3
 _NUMBERS = itertools.count(1)
 
 
-_ANSWERS = TilePredicted | PredictionDone | ModelDescribed | RegionSolved
+_ANSWERS = (
+    TilePredicted
+    | PredictionDone
+    | ModelDescribed
+    | RegionSolved
+    | ProbabilitiesFound
+    | RegionRefined
+)
 
 
 @dataclass(eq=False)

@@ -21,6 +21,8 @@ from segcore.service.protocol import (
     ModelDescribed,
     Predict,
     PredictionDone,
+    Probabilities,
+    ProbabilitiesFound,
     TilePredicted,
     Unload,
     Warm,
@@ -178,6 +180,38 @@ def _nearest_first(slices: Sequence[int] | None, count: int, near: int) -> Itera
     yield from sorted(wanted, key=lambda z: (abs(z - near), z))
 
 
+def probabilities(job: Probabilities, context: JobContext, models: Models) -> None:
+    """Answer a `Probabilities` job; on the processor where a device's memory does not hold it."""
+    from segcore.infer.device import is_out_of_memory
+
+    try:
+        found = _probabilities(job, context, models, None)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or not models.unload():
+            raise
+        found = _probabilities(job, context, models, "cpu")
+    context.check()
+    context.send(found)
+
+
+def _probabilities(
+    job: Probabilities, context: JobContext, models: Models, device: str | None
+) -> ProbabilitiesFound:
+    from segcore import images
+    from segcore.infer import map_classes
+    from segcore.refine.evidence import joined
+
+    predictor, digest = models.get(Path(job.model_path), device)
+    told = predictor.model.spec.classes
+    table = map_classes(told, ClassSet.from_rows(list(job.class_rows), "the project")).table
+    context.check()
+    with images.open_all(job.image_paths, as_stack=job.as_stack) as image:
+        shares = predictor.probabilities(image, job.rect, z=job.z, cancel=context.cancelled)
+    ids, shares = joined(tuple(int(table[c.id]) for c in told.scored), shares)
+    half = shares.astype(np.float16)
+    return ProbabilitiesFound(context.number, context.key, job.rect, job.z, ids, half, digest)
+
+
 def describe(job: Describe, context: JobContext) -> None:
     """Answer a `Describe` job with the model's spec; loads no weights."""
     from segcore.models import ModelSpec
@@ -206,6 +240,7 @@ def main() -> None:
     worker.run(
         {
             Predict: lambda job, context: predict(job, context, models),
+            Probabilities: lambda job, context: probabilities(job, context, models),
             Describe: describe,
             Warm: warm,
             Unload: unload,

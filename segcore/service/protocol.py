@@ -121,7 +121,47 @@ class Grabcut(Job, frozen=True, eq=False, kw_only=True):
     connected: bool = False
 
 
-AnyJob: TypeAlias = Predict | Describe | Warm | Unload | Grabcut
+class Probabilities(Job, frozen=True, eq=False, kw_only=True):
+    """Ask a model for all its probabilities in a region; the answer is `ProbabilitiesFound`.
+
+    Parameters
+    ----------
+    image_paths, as_stack, model_path, class_rows : as for `Predict`.
+    z, rect : where; inside the picture.
+    """
+
+    image_paths: tuple[str, ...]
+    model_path: str
+    class_rows: tuple[dict[str, Any], ...]
+    rect: Rect
+    z: int = 0
+    as_stack: bool = False
+
+
+class Densecrf(Job, frozen=True, eq=False, kw_only=True):
+    """Let the pixels of a region agree; the answer is `RegionRefined`.
+
+    Parameters
+    ----------
+    rect : what is wanted, in the slice's coordinates.
+    seen : `rect` with a rim of context; image and shares are of it.
+    image : (seen.height, seen.width, c) uint8.
+    ids : class ids in the order of the shares.
+    shares : (len(ids), seen.height, seen.width), probabilities of any float dtype.
+    params : as `segcore.refine.CrfParams.to_json` gives them.
+    spacing : (y, x), distance of neighbouring pixels.
+    """
+
+    rect: Rect
+    seen: Rect
+    image: NDArray[np.uint8]
+    ids: tuple[int, ...]
+    shares: NDArray[Any]
+    params: dict[str, Any]
+    spacing: tuple[float, float] = (1.0, 1.0)
+
+
+AnyJob: TypeAlias = Predict | Describe | Warm | Unload | Grabcut | Probabilities | Densecrf
 
 # -- to a process -------------------------------------------------------------------------------
 
@@ -231,6 +271,35 @@ class RegionSolved(Event, frozen=True, eq=False):
     mask: NDArray[np.bool_]
 
 
+class ProbabilitiesFound(Event, frozen=True, eq=False):
+    """What a model says of a region.
+
+    Parameters
+    ----------
+    rect, z : as they were asked for.
+    ids : class ids of the project; 0 for what it has no class for.
+    shares : (len(ids), rect.height, rect.width) float16, summing to 1.
+    model_digest : of the model.
+    """
+
+    number: int
+    key: str
+    rect: Rect
+    z: int
+    ids: tuple[int, ...]
+    shares: NDArray[np.float16]
+    model_digest: str
+
+
+class RegionRefined(Event, frozen=True, eq=False):
+    """Classes that agree with the picture: (rect.height, rect.width) uint16, 0 for none."""
+
+    number: int
+    key: str
+    rect: Rect
+    classes: NDArray[np.uint16]
+
+
 AnyMessage: TypeAlias = (
     Submit
     | Cancel
@@ -242,6 +311,8 @@ AnyMessage: TypeAlias = (
     | PredictionDone
     | ModelDescribed
     | RegionSolved
+    | ProbabilitiesFound
+    | RegionRefined
 )
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from segcore.base import Rect
-from segcore.refine import grabcut
-from segcore.service.protocol import Grabcut, RegionSolved
+from segcore.refine import CrfParams, densecrf, grabcut
+from segcore.service.protocol import Densecrf, Grabcut, RegionRefined, RegionSolved
 from segcore.service.worker import JobContext, Worker, connect_from_stdin
 
 
@@ -30,6 +30,23 @@ def solve_grabcut(job: Grabcut, context: JobContext) -> None:
     context.send(RegionSolved(context.number, context.key, job.rect, mask))
 
 
+def solve_densecrf(job: Densecrf, context: JobContext) -> None:
+    """Answer a `Densecrf` job with a `RegionRefined`."""
+    told = densecrf(
+        job.image,
+        job.shares,
+        CrfParams.from_json(job.params),
+        spacing=job.spacing,
+        cancelled=context.cancelled,
+        progress=context.progress,
+    )
+    context.check()
+    wanted = job.rect.intersect(job.seen)
+    inner = told[(slice(None), *wanted.shifted(-job.seen.y, -job.seen.x).slices)]
+    classes = np.array(job.ids, np.uint16)[inner.argmax(axis=0)]
+    context.send(RegionRefined(context.number, context.key, wanted, classes))
+
+
 def _warm_up() -> None:
     """Solve something tiny, so that the first real job does not pay for loading OpenCV."""
     image = np.zeros((8, 8, 3), np.uint8)
@@ -43,7 +60,7 @@ def main() -> None:
     # OpenCV's cut runs on one thread; its pool would only compete with a training.
     cv2.setNumThreads(1)
     _warm_up()
-    worker.run({Grabcut: solve_grabcut}, "cpu")
+    worker.run({Grabcut: solve_grabcut, Densecrf: solve_densecrf}, "cpu")
 
 
 if __name__ == "__main__":
