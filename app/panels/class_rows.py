@@ -11,15 +11,13 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QSizePolicy,
-    QStyle,
-    QStyleOptionButton,
     QToolTip,
     QWidget,
 )
 
 from app.theme.controls import draw_swatch
 from app.theme.icons import pixmap
-from app.theme.style import draw_focus_ring
+from app.theme.style import draw_check_box, draw_focus_ring
 from app.theme.theme import theme
 from app.workspace import Scores, Workspace
 from segcore.base import ClassSet, SegClass
@@ -205,12 +203,8 @@ class ClassRows(QWidget):
         painter.setPen(theme().colour("text" if ticked or active else "muted"))
         right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         painter.drawText(room, right, short(offer.differences.classes[class_id]))
-        box = QStyleOptionButton()
-        box.rect = QRect(columns["tick"], area.y() + (area.height() - 16) // 2, 16, 16)
-        on = QStyle.StateFlag.State_On if ticked else QStyle.StateFlag.State_Off
-        box.state = QStyle.StateFlag.State_Enabled | on
-        element = QStyle.PrimitiveElement.PE_IndicatorCheckBox
-        self.style().drawPrimitive(element, box, painter, self)
+        box = QRectF(columns["tick"], area.y() + (area.height() - 16) // 2, 16, 16)
+        draw_check_box(painter, box, ticked)
 
     # -- mouse and keys -----------------------------------------------------------------------
 

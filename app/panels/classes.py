@@ -1,13 +1,10 @@
-"""The classes: their rows, so that a stroke's effect is read where the class is, a button to add
-one, and, while a proposal waits, one that takes the ticked classes of it."""
+"""The classes: their rows, so that a stroke's effect is read where the class is, a switch of what
+they say, and a button to add one."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
-
 from app.panels.class_rows import ClassRows, short
-from app.theme.buttons import KeyButton, connect
-from app.theme.controls import ElidedLabel, icon_button
+from app.theme.controls import icon_button
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -21,49 +18,27 @@ class ClassesPanel(Section):
         self._workspace = workspace
         self.rows = ClassRows(workspace)
         self.score = icon_button("", "Switch between IoU and Dice")
-        self.score.setFixedWidth(48)
-        self.score.setFont(theme().font("small"))
         self.score.clicked.connect(self._switch_score)
         self.add = icon_button("plus", "Add a class", role="muted", run=self._add)
         self.add_corner(self.score)
         self.add_corner(self.add)
         self.body_layout.setContentsMargins(0, 0, 0, 4)
         self.body_layout.addWidget(self.rows)
-        self._foot, self.ticked = QWidget(), ElidedLabel(kind="small")
-        self.take = KeyButton("Take ticked", "list-checks")
-        self._build_foot()
         workspace.scores_changed.connect(lambda _: self._name_score())
         workspace.offer.changed.connect(self._show_offer)
         workspace.project_opened.connect(lambda _: self._show_offer())
         workspace.project_closed.connect(self._show_offer)
-        self._name_score()
+        theme().changed.connect(self._size_score)
+        self._size_score()
         self._show_offer()
 
-    def _build_foot(self) -> None:
-        """Below the rows while a proposal waits: what is ticked, and a button that takes it."""
-        row = QHBoxLayout(self._foot)
-        row.setContentsMargins(12, 8, 8, 4)
-        row.setSpacing(8)
-        row.addWidget(self.ticked, 1)
-        row.addWidget(self.take)
-        self.ticked.setProperty("tone", "muted")
-        connect(self.take, lambda: self._workspace.take_proposal("ticked"))
-        self.body_layout.addWidget(self._foot)
+    def _size_score(self) -> None:
+        self.score.setFont(theme().font("small"))
+        width = self.score.fontMetrics().horizontalAdvance("Change")
+        self.score.setFixedWidth(max(48, width + 12))
 
     def _show_offer(self) -> None:
         workspace = self._workspace
-        offer, offers = workspace.offer, self.rows.offers
-        self._foot.setVisible(offers)
-        self.take.setEnabled(bool(offer.ticked))
-        count = len(offer.ticked)
-        noun = "class" if count == 1 else "classes"
-        self.ticked.setText(
-            f"{count} {noun}, {offer.ticked_pixels:,} px" if count else "Tick what to take"
-        )
-        self.take.setToolTip(
-            "<b>Take ticked</b><br>Take the proposal only where it says one of these classes."
-            + ("" if count else "<br><i>Tick a class above first.</i>")
-        )
         writable = workspace.project is not None and not workspace.read_only
         self.add.setEnabled(writable)
         self.add.setToolTip("Add a class" if writable else "Open a project that you can write to.")

@@ -83,19 +83,18 @@ class Style(QProxyStyle):
                 draw_focus_ring(painter, QRectF(option.rect))
             return
         if element == QStyle.PrimitiveElement.PE_IndicatorCheckBox:
-            _draw_check_box(painter, option)
+            state = option.state
+            on = bool(state & QStyle.StateFlag.State_On)
+            enabled = bool(state & QStyle.StateFlag.State_Enabled)
+            draw_check_box(painter, QRectF(option.rect), on, enabled=enabled)
             return
         super().drawPrimitive(element, option, painter, widget)
 
 
-def _draw_check_box(painter: QPainter, option: QStyleOption) -> None:
+def draw_check_box(painter: QPainter, rect: QRectF, on: bool, *, enabled: bool = True) -> None:
     """A box with a rim that is seen, and a tick in the accent's own text colour when on."""
     from app.theme.icons import device_ratio, pixmap
 
-    state = option.state
-    on = bool(state & QStyle.StateFlag.State_On)
-    enabled = bool(state & QStyle.StateFlag.State_Enabled)
-    rect = QRectF(option.rect)
     box = QRectF(0, 0, 14, 14)
     box.moveCenter(rect.center())
     painter.save()

@@ -43,8 +43,8 @@ class GrabCut(Tool):
             "What the left button marks.",
         ),
         Number("size", "Size", 8, 1, 4000, "px", help="Diameter of a seed."),
-        Number("rounds", "Rounds", 5, 1, 20, help="More rounds follow the colours more closely."),
         Flag("box", "Draw box", False, "square-dashed", "Drag a box around the object."),
+        Number("rounds", "Rounds", 5, 1, 20, help="More rounds follow the colours more closely."),
         ONLY_OVER,
         KEEP_MINE,
     )

@@ -89,7 +89,7 @@ class Tool:
     group: ClassVar[str] = "paint"
     options: ClassVar[tuple[Option, ...]] = ()
     commands: ClassVar[tuple[str, ...]] = ()
-    """Ids of actions that stand as buttons behind the options."""
+    """Ids of actions that stand as buttons among the options."""
     cursor: ClassVar[Mark] = Mark.CROSS
     moves_view: ClassVar[bool] = False
     """Dragging moves the picture; there is no gesture."""

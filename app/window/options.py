@@ -20,7 +20,8 @@ _SLIDER_STEPS = 200
 def option_widgets(
     workspace: Workspace, tool: type[Tool], actions: ActionSet
 ) -> list[tuple[QWidget, ...]]:
-    """The controls of each option in the order in which they stand, then the tool's commands."""
+    """The controls of each option in the order in which they stand; the tool's commands behind
+    the first, because what has no room at the end is hidden."""
     made: list[tuple[QWidget, ...]] = []
     for option in tool.options:
         if isinstance(option, Number):
@@ -31,7 +32,7 @@ def option_widgets(
             made.append(_choice(workspace, option))
         elif isinstance(option, ClassChoice):
             made.append(_class_choice(workspace, option))
-    made.extend(_command(actions, action_id) for action_id in tool.commands)
+    made[1:1] = [_command(actions, action_id) for action_id in tool.commands]
     return made
 
 

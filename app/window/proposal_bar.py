@@ -52,13 +52,12 @@ class ProposalBar(Floating):
         for part, action_id in (
             (self.drop, "proposal.drop"),
             (self.rest, "proposal.take_rest"),
-            (self.take.main, "proposal.take"),
         ):
             part.setToolTip(actions.tooltip(action_id))
         connect(self.drop, partial(actions.run, "proposal.drop"))
         connect(self.rest, partial(actions.run, "proposal.take_rest"))
         connect(self.look, self._turn_look)
-        self.take.clicked.connect(partial(actions.run, "proposal.take"))
+        self.take.clicked.connect(self._take)
         self.take.opened.connect(self._open_menu)
         workspace.proposal_changed.connect(self.refresh)
         workspace.preview_changed.connect(self.refresh)
@@ -83,6 +82,7 @@ class ProposalBar(Floating):
         self.placed()
 
     def fit(self, room: int) -> None:
+        self.take.updateGeometry()  # its words may be others: Qt would ask it again too late
         for part in (self.rest, self.look):
             part.set_compact(False)
         for part in (self.rest, self.look):
@@ -91,17 +91,29 @@ class ProposalBar(Floating):
                 self._row.activate()
 
     def _count(self) -> None:
-        found = self._workspace.offer.differences
+        offer = self._workspace.offer
+        found, ticked = offer.differences, len(offer.ticked)
         if found is None:
             self.detail.setText("")
         elif not found.total:
             self.detail.setText("Nothing differs")
+        elif ticked:
+            self.detail.setText(f"{offer.ticked_pixels:,} of {found.total:,} px")
         else:
-            classes = len(found.classes)
-            noun = "class" if classes == 1 else "classes"
-            self.detail.setText(f"{found.total:,} px would change, {classes} {noun}")
+            self.detail.setText(f"{found.total:,} px would change")
+        words = f"Take {ticked} class{'' if ticked == 1 else 'es'}" if ticked else "Take"
+        self.take.show_state(words, "list-checks" if ticked else "check", "primary", True)
+        self.take.main.setToolTip(self._actions.tooltip(self._taken_by))
         if self.isVisible():
             self.placed()
+
+    @property
+    def _taken_by(self) -> str:
+        """The action of the button: ticks in the classes panel narrow it down."""
+        return "proposal.take_classes" if self._workspace.offer.ticked else "proposal.take"
+
+    def _take(self) -> None:
+        self._actions.run(self._taken_by)
 
     # -- looking ------------------------------------------------------------------------------
 

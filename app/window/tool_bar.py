@@ -112,6 +112,7 @@ class ToolBar(QWidget):
         workspace.project_closed.connect(self._closed)
         workspace.run_changed.connect(self.refresh)
         workspace.preview_changed.connect(self.refresh)
+        workspace.proposal_changed.connect(self.refresh)
         workspace.jobs_changed.connect(self.refresh)
         for action_id in ("queue.accept", "model.predict", "model.fine_tune"):
             self._actions.qt[action_id].changed.connect(self.refresh)

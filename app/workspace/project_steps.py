@@ -24,6 +24,7 @@ class ProjectSteps(QObject):
         self._workspace = workspace
         self.rows: list[Any] = []
         """Oldest first; a row with a `group` was done to many items."""
+        self._class_rows: list[Any] = []
         workspace.project_opened.connect(lambda _: self.refresh())
         workspace.project_closed.connect(self._forget)
         workspace.classes_changed.connect(self._follow_classes)
@@ -39,12 +40,13 @@ class ProjectSteps(QObject):
         def show(rows: list[Any]) -> None:
             if project is self._workspace.project:
                 self.rows = rows
+                self._class_rows = [row for row in rows if row.group is None]
                 self.changed.emit()
 
-        self._workspace.idle.run_latest("project history", project.history, show)
+        self._workspace.background.run_latest("project history", project.history, show)
 
     def _forget(self) -> None:
-        self.rows = []
+        self.rows, self._class_rows = [], []
         self.changed.emit()
 
     def _follow_classes(self, classes: Any) -> None:
@@ -55,6 +57,9 @@ class ProjectSteps(QObject):
             workspace.set_active_class(here[0])
         if workspace.background_class not in (0, *here):
             workspace.set_background_class(0)
+        if self._class_rows and workspace.project is not None:
+            # In memory since it was read first: undo may be asked for at once.
+            self._class_rows = workspace.project.scribe.history(None)
         self.refresh()
 
     @property
@@ -67,10 +72,6 @@ class ProjectSteps(QObject):
     def redoable(self) -> Any:
         """The change of classes that redo brings back, or None."""
         return next((row for row in self._class_rows if row.state == "undone"), None)
-
-    @property
-    def _class_rows(self) -> list[Any]:
-        return [row for row in self.rows if row.group is None]
 
     def verb(self, row: Any) -> str:
         """What can be done with a row now: "Undo", "Redo" or ""."""
