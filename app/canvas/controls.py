@@ -88,6 +88,9 @@ class Controls:
         if button == _LEFT and alt and not tool.takes_right and tool.id != "pick":
             tool = canvas.tools["pick"]
         self._button = "left" if button == _LEFT else "right"
+        held = event.modifiers()
+        if held & Qt.KeyboardModifier.ShiftModifier and not canvas.gestures.is_running:
+            canvas.cursor_painter.name_object(shift=True)
         self._begin(tool)
         canvas.gestures.send(self._pointer("press", event))
 
@@ -168,6 +171,7 @@ class Controls:
                 origin=workspace.person_origin(),
                 options=options,
                 scale=canvas.view.scale,
+                objects=workspace.objects() if tool.makes_objects else None,
                 refined=self._refined(tool),
                 solve=workspace.solve_grabcut,
                 choose_class=workspace.set_active_class,

@@ -69,15 +69,18 @@ class CursorPainter:
         if canvas.view is not None and self.place is not None and workspace.item is not None:
             pixel = canvas.view.pixel_at(*self.place)
         shown = workspace.shown_labels
-        state = (pixel, workspace.z, id(shown), id(canvas.picture))
+        chosen = (workspace.tool_id, workspace.active_class)
+        state = (pixel, workspace.z, id(shown), id(canvas.picture), chosen)
         if state == self._reported:
             return
         self._reported = state
+        if not canvas.gestures.is_running:
+            self.name_object()
         if pixel is None:
             workspace.report_cursor(None)
             return
         y, x = pixel
-        class_id, origin = None, 0
+        class_id, origin, instance = None, 0, 0
         if shown is not None and shown.extent.contains(y, x):
             index = next(shown.tiles_in(Rect(y, x, 1, 1), workspace.z), None)
             if index is not None:
@@ -85,9 +88,11 @@ class CursorPainter:
                 at = workspace.z - z0, y - rect.y, x - rect.x
                 classes = shown.tile_resident("class", index)
                 origins = shown.tile_resident("origin", index)
+                instances = shown.tile_resident("instance", index)
                 class_id = None if classes is None else int(classes[at])
                 origin = 0 if origins is None else int(origins[at])
-        known = Cursor(workspace.z, y, x, None, class_id, origin)
+                instance = 0 if instances is None else int(instances[at])
+        known = Cursor(workspace.z, y, x, None, class_id, origin, instance)
         picture = canvas.picture
         if picture is None:
             workspace.report_cursor(known)
@@ -97,6 +102,19 @@ class CursorPainter:
         else:
             workspace.report_cursor(known)
             self._read_beside(picture, known)
+
+    def name_object(self, shift: bool = False) -> None:
+        """Say which object painting would extend or make here."""
+        canvas, workspace = self._canvas, self._canvas.workspace
+        tool, place, labels = canvas.tool, self.place, workspace.labels
+        text = ""
+        if tool is not None and tool.makes_objects and canvas.view and place and labels:
+            objects = workspace.objects()
+            if objects is not None:
+                at = canvas.view.to_image(*place)
+                number = objects.begun_at(labels, workspace.z, at, shift)
+                text = objects.words(number, is_new=number == objects.fresh)
+        workspace.object_named.emit(text)
 
     def _read_beside(self, picture: Picture, known: Cursor) -> None:
         """Values that may have to be decoded come a little later, if the mouse is still there."""

@@ -113,6 +113,7 @@ class Gestures(QObject):
                     square=preview.square,
                 )
                 self._frame.begin_stroke(self._stroke)
+            self._stroke.instance = preview.instance
             if preview.added:
                 self._frame.extend_stroke(self._stroke, list(preview.added))
             return

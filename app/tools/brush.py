@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from app.tools.tool import KEEP_MINE, ONLY_OVER, SHAPE, SIZE, Option, Tool
 from app.workspace.gesture import Context, Gesture, Mark, Point, Pointer, StrokePreview
-from segcore.edits import Edit, Stroke
+from segcore.edits import Stroke
 
 
 class Brush(Tool):
@@ -16,9 +16,13 @@ class Brush(Tool):
     name = "Brush"
     icon = "brush"
     key = "B"
-    help = "Paint the active class. Shift+wheel or [ and ] change the size."
+    help = (
+        "Paint the active class. Shift goes on with the object painted last; "
+        "Shift+wheel or [ and ] change the size."
+    )
     options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
     cursor = Mark.BRUSH
+    makes_objects = True
 
     def gesture(self, context: Context) -> Gesture:
         return paint_stroke(context, context.class_id, f"Brush {context.class_name}", self.id)
@@ -30,35 +34,28 @@ def paint_stroke(context: Context, class_id: int, name: str, tool: str) -> Gestu
     square = context.options.get("shape") == "square"
     path: list[Point] = []
     added: tuple[Point, ...] = ()
+    instance = shown = 0
     while True:
-        event = yield StrokePreview(added, radius, class_id, square)
+        event = yield StrokePreview(added, radius, class_id, square, shown)
         added = ()
         if not isinstance(event, Pointer):
             continue
+        if not path and class_id and context.objects is not None:
+            instance = context.instance(event.shift)
+            shown = context.objects.begun_at(context.labels, context.z, event.point, event.shift)
         if not path or event.point != path[-1]:
             path.append(event.point)
             added = (event.point,)
         if event.kind == "release":
-            return _stroke(context, path, radius, class_id, square, name, tool)
-
-
-def _stroke(
-    context: Context,
-    path: list[Point],
-    radius: float,
-    class_id: int,
-    square: bool,
-    name: str,
-    tool: str,
-) -> Edit:
-    return Stroke(
-        context.z,
-        tuple(path),
-        radius,
-        class_id,
-        square,
-        guard=context.guard,
-        origin=context.origin,
-        name=name,
-        tool=tool,
-    )
+            return Stroke(
+                context.z,
+                tuple(path),
+                radius,
+                class_id,
+                square,
+                instance,
+                guard=context.guard,
+                origin=context.origin,
+                name=name,
+                tool=tool,
+            )

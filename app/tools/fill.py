@@ -20,6 +20,7 @@ class Fill(Tool):
     group = "outline"
     options: ClassVar[tuple[Option, ...]] = (ONLY_OVER, KEEP_MINE)
     cursor = Mark.CROSS
+    makes_objects = True
 
     def gesture(self, context: Context) -> Gesture:
         event = yield None
@@ -31,6 +32,7 @@ class Fill(Tool):
             context.z,
             event.pixel,
             context.class_id,
+            context.instance(event.shift),
             guard=context.guard,
             origin=context.origin,
             name=f"Fill {context.class_name}",

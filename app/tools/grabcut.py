@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.tools.tool import KEEP_MINE, ONLY_OVER, Choice, Flag, Number, Option, Tool
 from app.workspace.gesture import Context, Gesture, Key, Mark, Point, Pointer, SeedsPreview, Solved
 from segcore.base import Rect
-from segcore.edits import Region, stroke_bounds, stroke_mask
+from segcore.edits import Region, pixel_at, stroke_bounds, stroke_mask
 from segcore.refine import grabcut_region
 
 _OBJECT, _BACKGROUND = 1, 2
@@ -51,6 +51,7 @@ class GrabCut(Tool):
     commands: ClassVar[tuple[str, ...]] = ("tool.clear_seeds",)
     cursor = Mark.SEED
     takes_right = True
+    makes_objects = True
     takes_keys = True
 
     def gesture(self, context: Context) -> Gesture:
@@ -210,11 +211,14 @@ class _Seeds:
         context = self.context
         assert self.region is not None
         assert self.found is not None
+        begun = next((path[0] for path, _, marks in self.strokes if marks), None)
         return Region.of(
             context.z,
             self.region,
             self.found,
             context.class_id,
+            instance=context.instance(),
+            at=None if begun is None else pixel_at(begun),
             guard=context.guard,
             origin=context.refined or context.origin,
             name=f"GrabCut {context.class_name}",

@@ -29,9 +29,11 @@ class Polygon(Tool):
     group = "outline"
     options: ClassVar[tuple[Option, ...]] = (ONLY_OVER, KEEP_MINE)
     cursor = Mark.CROSS
+    makes_objects = True
 
     def gesture(self, context: Context) -> Gesture:
         corners: list[Point] = []
+        instance = context.instance()
         to: Point | None = None
         held = False
         while True:
@@ -55,6 +57,8 @@ class Polygon(Tool):
             if event.kind == "press":
                 if _closes(corners, to, context.scale):
                     break
+                if not corners:
+                    instance = context.instance(event.shift)
                 corners.append(to)
                 held = True
             elif event.kind == "release":
@@ -67,6 +71,7 @@ class Polygon(Tool):
             context.z,
             (tuple(corners),),
             context.class_id,
+            instance,
             guard=context.guard,
             origin=context.origin,
             name=f"Polygon {context.class_name}",

@@ -97,6 +97,8 @@ class Tool:
     """The right button belongs to the tool."""
     takes_keys: ClassVar[bool] = False
     """Esc is an event for the gesture instead of its end."""
+    makes_objects: ClassVar[bool] = False
+    """It paints the active class, and so makes or extends an object of a class of things."""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class StatusBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.place, self.value = label(kind="small"), label(kind="small")
         self._swatch, self.named = QLabel(), label(kind="small")
-        self.origin = label(kind="small")
+        self.origin, self.object = label(kind="small"), label(kind="small")
         self.hint = label("No project open", kind="small")
         self.window_text = label(kind="small")
         self.zoom, self.stroke = label(kind="small"), label(kind="small")
@@ -43,7 +43,12 @@ class StatusBar(QWidget):
         self._dividers: list[tuple[ThemedLabel, QWidget]] = []
         layout.addWidget(self.hint)
         layout.addWidget(self.place)
-        for text, extra in ((self.value, None), (self.named, self._swatch), (self.origin, None)):
+        for text, extra in (
+            (self.value, None),
+            (self.named, self._swatch),
+            (self.origin, None),
+            (self.object, None),
+        ):
             divider = self._divider()
             self._dividers.append((text, divider))
             layout.addWidget(divider)
@@ -79,6 +84,7 @@ class StatusBar(QWidget):
     def _connect(self) -> None:
         workspace = self._workspace
         workspace.cursor_moved.connect(self._show_cursor)
+        workspace.object_named.connect(self._show_object)
         workspace.zoom_changed.connect(self._show_zoom)
         workspace.turned_changed.connect(lambda _: self._show_zoom(workspace.zoom))
         workspace.stroke_timed.connect(self._show_stroke)
@@ -121,6 +127,7 @@ class StatusBar(QWidget):
             self.value.setText("")
             self.named.setText("")
             self.origin.setText("")
+            self.object.setText("")
         else:
             labels = self._workspace.labels
             deep = labels is not None and labels.shape.is_volume
@@ -128,10 +135,17 @@ class StatusBar(QWidget):
             self.place.setText(where)
             self.value.setText("" if cursor.values is None else _values(cursor.values))
             self._show_class(cursor)
+        self._show_parts()
+        self._swatch.setVisible(bool(self.named.text()) and not self._swatch.pixmap().isNull())
+
+    def _show_object(self, text: str) -> None:
+        self.object.setText(text)
+        self._show_parts()
+
+    def _show_parts(self) -> None:
         for text, divider in self._dividers:
             divider.setVisible(bool(text.text()))
             text.setVisible(bool(text.text()))
-        self._swatch.setVisible(bool(self.named.text()) and not self._swatch.pixmap().isNull())
 
     def _show_class(self, cursor: Cursor) -> None:
         classes = self._workspace.classes
@@ -140,7 +154,8 @@ class StatusBar(QWidget):
             self.origin.setText("")
             return
         found = classes.get(cursor.class_id)
-        self.named.setText(found.name if found is not None else "Not in a class")
+        name = found.name if found is not None else "Not in a class"
+        self.named.setText(f"{name} {cursor.instance}" if cursor.instance else name)
         if found is None:
             self._swatch.clear()
         else:

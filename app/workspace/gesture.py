@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+from app.workspace.objects import Objects
 from segcore.base import Rect
 from segcore.edits import Edit
 from segcore.labels import Guard, Labels
@@ -92,12 +93,14 @@ class StrokePreview:
     ----------
     added : points since the last preview.
     radius, square, class_id : the brush.
+    instance : the object that it is shown as a part of.
     """
 
     added: tuple[Point, ...]
     radius: float
     class_id: int
     square: bool = False
+    instance: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ class Context:
     refined : row of `source` for regions that this person takes from a solver.
     options : the tool's options by name.
     scale : screen pixels per image pixel.
+    objects : of the class, if it is one of things.
     solve : asks for a region, (z, rect, seeds, box, iterations) -> number; answered by `Solved`.
     choose_class : makes another class the active one.
     """
@@ -176,9 +180,14 @@ class Context:
     origin: int
     options: dict[str, Any]
     scale: float = 1.0
+    objects: Objects | None = None
     refined: int = 0
     solve: Callable[..., int] = field(default=lambda *_: 0)
     choose_class: Callable[[int], None] = field(default=lambda _: None)
+
+    def instance(self, shift: bool = False) -> int:
+        """The instance of the edit; with Shift it goes on with the object painted last."""
+        return 0 if self.objects is None else self.objects.instance(shift)
 
 
 # -- tools ------------------------------------------------------------------------------------
@@ -208,6 +217,8 @@ class ToolKind(Protocol):
     """The right button belongs to the tool."""
     takes_keys: ClassVar[bool]
     """Esc is an event for the gesture instead of its end."""
+    makes_objects: ClassVar[bool]
+    """It paints the active class, and so makes or extends an object of a class of things."""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

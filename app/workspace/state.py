@@ -19,6 +19,7 @@ class Cursor:
     values : its value in each channel, as the file has it; None where not decoded yet.
     class_id : its class in the shown labels, 0 for none; None where not resident.
     origin : row of `source` that set it, 0 for nobody.
+    instance : the object that it belongs to, 0 for none.
     """
 
     z: int
@@ -27,6 +28,7 @@ class Cursor:
     values: tuple[float, ...] | None = None
     class_id: int | None = None
     origin: int = 0
+    instance: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.workspace.background import Background
 from app.workspace.choices import Choices
 from app.workspace.messages import Message, Remedy
+from app.workspace.objects import Objects
 from app.workspace.opened import Shelf
 from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper
@@ -24,6 +25,8 @@ from segcore.labels import Labels, Patch
 class Steps(Choices):
     """The part of the workspace that edits, undoes and follows what was done."""
 
+    object_named = Signal(str)
+    """What painting does, or did, to an object of a class of things; "" if nothing."""
     _store_spoke = Signal(object)
     _ticket_done = Signal(object)
     background: Background
@@ -41,6 +44,7 @@ class Steps(Choices):
         self._unapplied = 0
         self._uncommitted: set[str] = set()
         self._may_undo = self._may_redo = False
+        self._last_object: tuple[str, int] = ("", 0)
         self._history: list[Any] = []
         self._store_spoke.connect(self._hear_store)
         self._ticket_done.connect(self._hear_ticket)
@@ -62,6 +66,33 @@ class Steps(Choices):
             self.post(Message("This project is open for reading.", tone="warning"))
             return None
         return self._watched(self.project.scribe.submit(item_id or self.item.id, edit))
+
+    def objects(self) -> Objects | None:
+        """What painting may know of the objects of the active class; None if it has none."""
+        if self.item is None or self.project is None:
+            return None
+        active = self.project.classes.get(self.active_class)
+        if active is None or not active.thing:
+            return None
+        rows = self.item.instances
+        item_id, last = self._last_object
+        known = rows.get(last) if item_id == self.item.id else None
+        goes_on = known is not None and known.class_id == self.active_class
+        return Objects(
+            self.active_class, active.name, last if goes_on else 0, self.item.next_instance
+        )
+
+    def _follow_object(self, event: Any) -> None:
+        """A person has painted an object: Shift goes on with it."""
+        number = event.patch.instance
+        if event.kind != "do" or not number:
+            return
+        self._last_object = (event.item_id, number)
+        objects = self.objects()
+        if objects is not None and objects.last == number:
+            rows = [f for f in event.patch.fields if f.table == "instance"]
+            is_new = any(change.before is None for change in rows)
+            self.object_named.emit(objects.words(number, is_new=is_new))
 
     def undo(self) -> None:
         """Take back the last step, or only the gesture that is in progress."""
@@ -184,6 +215,7 @@ class Steps(Choices):
         self._may_undo = self._may_undo or event.kind != "undo"
         self._may_redo = event.kind == "undo"
         self.labels_changed.emit(event.labels, patch)
+        self._follow_object(event)
         self.scorekeeper.follow(patch)
         self._refresh_history()
 
