@@ -10,10 +10,12 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.models.encoder_table import EncoderRow, encoder_row
 from segcore.models.prepare import Preparation
+from segcore.models.registry import architecture
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,12 +28,27 @@ log = logging.getLogger(__name__)
 _LITE0 = "tf_efficientnet_lite0"
 
 
+Scale = tuple[tuple[float, ...], tuple[float, ...]]
+_USUAL: Scale = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF: Scale = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# smp's own encoders whose first weights saw pictures on another scale; timm says it of its own.
+_OWN_SCALES: dict[str, Scale] = {
+    "inception": _HALF,
+    "xception": _HALF,
+    "dpn": ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3),
+}
+
+
 class NoWeightsWarning(UserWarning):
     """Pretrained weights could not be had; the model starts from random numbers."""
 
 
-def smp_network(kind: str, spec: ModelSpec, **options: Any) -> nn.Module:
-    """A network of segmentation_models_pytorch, with random numbers.
+def smp_network(spec: ModelSpec, **fixed: Any) -> nn.Module:
+    """The network of a family that segmentation_models_pytorch has, with random numbers.
+
+    Parameters
+    ----------
+    fixed : arguments of the class that are no option of the family.
 
     Raises
     ------
@@ -39,27 +56,45 @@ def smp_network(kind: str, spec: ModelSpec, **options: Any) -> nn.Module:
     """
     import segmentation_models_pytorch as smp
 
+    row = architecture(spec.architecture)
+    arguments = {
+        option.argument: spec.options.get(option.name, option.default)
+        for option in row.options
+        if option.argument
+    }
+    known = encoder_row(spec.encoder)
+    settings = {} if known is None or known.style == "tokens" else dict(known.settings)
     try:
-        network: nn.Module = getattr(smp, kind)(
+        network: Any = getattr(smp, row.peer)(
             encoder_name=spec.encoder,
             encoder_weights=None,
             in_channels=spec.channels,
             classes=spec.outputs,
-            **options,
+            **settings | arguments | fixed,
         )
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, TypeError, AssertionError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
         raise MaskwrightError(
-            f'The encoder "{spec.encoder}" cannot be used: {str(error).splitlines()[0][:200]}',
+            f"{row.title} cannot be built on {spec.encoder} with these options: {lines[0][:200]}",
             "Name an encoder of segmentation-models-pytorch, such as resnet34 or "
-            "tu-tf_efficientnet_lite0.",
+            "tu-tf_efficientnet_lite0, and leave the options at their defaults.",
         ) from error
-    return network
+    stride = int(getattr(network.encoder, "output_stride", 32))
+    network.input_multiple = max(stride, known.multiple) if _is_picky(known) else stride
+    if spec.options.get("norm") == "instancenorm":
+        network.least_size = 2 * stride  # one pixel has no deviation of its own
+    return cast("nn.Module", network)
+
+
+def _is_picky(row: EncoderRow | None) -> TypeGuard[EncoderRow]:
+    return row is not None and row.multiple > 32
 
 
 def encoder_preparation(encoder: str, channels: int) -> Preparation:
     """The mean and deviation that the encoder's ImageNet weights were trained with."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    mean, std = next(
+        (numbers for start, numbers in _OWN_SCALES.items() if encoder.startswith(start)), _USUAL
+    )
     name = _timm_name(encoder)
     if name is not None:
         import timm
@@ -206,6 +241,11 @@ def _for_channels(have: Tensor, want: Tensor, channels: int) -> Tensor:
 def _from_hub(name: str) -> dict[str, Tensor]:
     import segmentation_models_pytorch as smp
 
-    donor = smp.encoders.get_encoder(name, weights="imagenet")
+    if name.startswith("tu-"):
+        donor = smp.encoders.get_encoder(name, weights=True)
+    else:
+        offered = smp.encoders.encoders[name]["pretrained_settings"]
+        best = "imagenet" if "imagenet" in offered else next(iter(offered))
+        donor = smp.encoders.get_encoder(name, weights=best)
     whole: nn.Module = getattr(donor, "model", donor)
     return dict(whole.state_dict())

@@ -1,43 +1,84 @@
 """FPN: features of every size brought to one, summed, and read by one small head.
 
 Kirillov, Girshick, He & Dollár 2019, "Panoptic Feature Pyramid Networks" (its semantic branch),
-https://arxiv.org/abs/1901.02446; the network is that of segmentation_models_pytorch, with any
-of its encoders.
+https://arxiv.org/abs/1901.02446, on the pyramid of Lin et al. 2016, arXiv:1612.03144; the network
+is that of segmentation_models_pytorch, with any of its encoders. The paper normalises by groups,
+as this does, and has no dropout.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
+from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+def _refuses_fpn(encoder: str, options: Mapping[str, Any]) -> str | None:
+    return refuse("FPN", encoder, options)
+
+
 @register(
     "fpn",
     title="FPN",
+    idea="Features of every size are summed from coarse to fine and read by one small head.",
     paper="https://arxiv.org/abs/1901.02446",
     year=2019,
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option("pyramid_channels", 256, "Channels of the pyramid"),
-        Option("segmentation_channels", 128, "Channels of the merged features (a multiple of 32)"),
-        Option("dropout", 0.2, "Share of channels dropped before the head while training"),
+        Option(
+            "encoder_depth",
+            5,
+            "Stages of the encoder that are used; each halves the size",
+            (3, 4, 5),
+            "encoder_depth",
+        ),
+        Option(
+            "pyramid_channels",
+            256,
+            "Channels of the pyramid",
+            argument="decoder_pyramid_channels",
+        ),
+        Option(
+            "segmentation_channels",
+            128,
+            "Channels of the merged features (a multiple of 32)",
+            argument="decoder_segmentation_channels",
+        ),
+        Option(
+            "merge",
+            "add",
+            "Whether the pyramid's features are added or concatenated",
+            ("add", "cat"),
+            "decoder_merge_policy",
+        ),
+        Option(
+            "dropout",
+            0.2,
+            "Share of channels dropped before the head while training",
+            argument="decoder_dropout",
+        ),
+        Option(
+            "interpolation",
+            "nearest",
+            "How features are enlarged in the decoder",
+            ("nearest", "bilinear"),
+            "decoder_interpolation",
+        ),
     ),
+    refusal=_refuses_fpn,
+    licence=SMP_LICENCE,
+    peer="FPN",
 )
 def build_fpn(spec: ModelSpec) -> nn.Module:
     """The network of a spec, with random numbers."""
     from segcore.models.encoders import smp_network
 
-    return smp_network(
-        "FPN",
-        spec,
-        decoder_pyramid_channels=spec.options["pyramid_channels"],
-        decoder_segmentation_channels=spec.options["segmentation_channels"],
-        decoder_dropout=spec.options["dropout"],
-    )
+    return smp_network(spec)

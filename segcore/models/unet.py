@@ -3,12 +3,19 @@
 Ronneberger, Fischer & Brox 2015, "U-Net: Convolutional Networks for Biomedical Image
 Segmentation", https://doi.org/10.1007/978-3-319-24574-4_28; the network is that of
 segmentation_models_pytorch, with any of its encoders.
+
+From the paper it differs in that convolutions keep the size (nothing is cropped), are normalised,
+enlarge by interpolation, and that the encoder is a classifier's. ``residual`` makes each step of
+the decoder a residual unit (as Zhang, Liu & Wang 2018, arXiv:1711.10684, do throughout); with a
+ResNet as encoder all of the network is residual then.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
 from segcore.models.spec import ModelSpec
 
@@ -16,27 +23,76 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
+SMP_LICENCE = "MIT (segmentation-models-pytorch)"
+
+
+def _refuses_unet(encoder: str, options: Mapping[str, Any]) -> str | None:
+    return refuse("U-Net", encoder, options)
 
 
 @register(
     "unet",
     title="U-Net",
+    idea="Features of every size are handed across to the decoder, which concatenates them.",
     paper="https://doi.org/10.1007/978-3-319-24574-4_28",
     year=2015,
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option("decoder_channels", [256, 128, 64, 32, 16], "Channels of the five decoder steps"),
-        Option("decoder_attention", None, "None, or scse: squeeze and excitation in the decoder"),
+        Option(
+            "encoder_depth",
+            5,
+            "Stages of the encoder that are used; each halves the size",
+            (3, 4, 5),
+            "encoder_depth",
+        ),
+        Option(
+            "decoder_channels",
+            [256, 128, 64, 32, 16],
+            "Channels of the decoder's steps, one for each stage of the encoder",
+            argument="decoder_channels",
+        ),
+        Option(
+            "decoder_attention",
+            None,
+            "None, or scse: squeeze and excitation in the decoder",
+            (None, "scse"),
+            "decoder_attention_type",
+        ),
+        Option(
+            "norm",
+            "batchnorm",
+            "What normalises in the decoder",
+            ("batchnorm", "instancenorm", "identity"),
+            "decoder_use_norm",
+        ),
+        Option(
+            "interpolation",
+            "nearest",
+            "How features are enlarged in the decoder",
+            ("nearest", "bilinear"),
+            "decoder_interpolation",
+        ),
+        Option("residual", False, "Residual units in the decoder"),
     ),
+    refusal=_refuses_unet,
+    licence=SMP_LICENCE,
+    peer="Unet",
 )
 def build_unet(spec: ModelSpec) -> nn.Module:
     """The network of a spec, with random numbers."""
     from segcore.models.encoders import smp_network
 
-    return smp_network(
-        "Unet",
-        spec,
-        decoder_channels=tuple(spec.options["decoder_channels"]),
-        decoder_attention_type=spec.options["decoder_attention"],
-    )
+    network = smp_network(spec)
+    if spec.options.get("residual"):
+        _make_residual(network, spec.options.get("interpolation", "nearest"))
+    return network
+
+
+def _make_residual(network: Any, mode: str) -> None:
+    from segcore.models.layers.residual_block import ResidualBlock
+
+    blocks = network.decoder.blocks
+    for place, block in enumerate(blocks):
+        first = block.conv1[0]
+        blocks[place] = ResidualBlock(first.in_channels, first.out_channels, mode, block.attention2)
