@@ -106,6 +106,7 @@ class Canvas(ViewedWidget):
         workspace.item_opened.connect(self._open_item)
         workspace.image_loaded.connect(self._load_image)
         workspace.image_refined.connect(self._load_image)
+        workspace.image_grew.connect(self._load_image)
         workspace.image_failed.connect(self._fail)
         workspace.labels_changed.connect(self._change_labels)
         workspace.slice_changed.connect(self._change_slice)

@@ -14,7 +14,6 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from app.workspace.overviews import waits_for_decoder
 from segcore.base import MaskwrightError, Rect, Shape
 
 log = logging.getLogger(__name__)
@@ -154,8 +153,9 @@ def picture_of(item: Any, width: int, height: int) -> tuple[QImage, bool]:
 
     with item.open_image() as source:
         z = source.shape.z // 2
-        if waits_for_decoder(source, z):
-            raise NotDecoded(f"{item.name} is not decoded yet.")
+        if not source.is_ready(len(source.levels) - 1, z) and source.preview(z) is None:
+            # Its decoder would stand in the way of the picture that somebody looks at.
+            raise NotDecoded(f"{item.name} has no overview yet.")
         low, high = default_window(source, z)
         fitting = [
             i
@@ -166,7 +166,7 @@ def picture_of(item: Any, width: int, height: int) -> tuple[QImage, bool]:
         rect = middle_of(source.levels[level].shape, width, height)
         values = source.glance(z, rect, level)
         if values is None:
-            raise NotDecoded(f"{item.name} is not decoded yet.")
+            raise NotDecoded(f"{item.name} has no overview yet.")
         shown = to_display(values, low, high, source.invert)
         is_rough = not source.is_ready(level, z)
     small = np.ascontiguousarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))

@@ -30,6 +30,8 @@ class Opening(Steps):
 
     image_refined = Signal(object)
     """The picture on screen can be read better or faster than before: show it anew."""
+    image_grew = Signal(object)
+    """One more piece of a picture that is being decoded can be shown."""
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
         super().__init__(settings, parent)

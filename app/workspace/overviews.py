@@ -55,7 +55,7 @@ class Overviews(QObject):
             return
         stop = self._stop = threading.Event()
         blind = waits_for_decoder(image, z)
-        self.decoding = f"{image.shape.x:,} x {image.shape.y:,} pixels" if blind else ""
+        self.decoding = "" if shows_something(image, z) else _size_text(image)
         self.row = JobRow(
             NUMBER, f"Overview of {name}", item_id, "running", started=time.monotonic()
         )
@@ -101,6 +101,9 @@ class Overviews(QObject):
         if image is self._image and self.row is not None:
             self.row = replace(self.row, progress=share)
             self._workspace.jobs_changed.emit()
+            if share > 0:
+                self.decoding = ""
+                self._workspace.image_grew.emit(image)
 
     def _show_decoded(self, image: ImageSource, window: Any) -> None:
         if image is self._image:
@@ -123,6 +126,17 @@ class Overviews(QObject):
             self._workspace.post(Message(error.message, tone="warning", hint=error.hint))
             return
         log.error("an overview was not built", exc_info=error)
+
+
+def shows_something(image: ImageSource, z: int) -> bool:
+    """Whether a glance at a piece of the picture gives anything yet."""
+    grid = image.levels[-1].shape
+    piece = Rect(0, 0, min(256, grid.y), min(256, grid.x))
+    return image.glance(z, piece, len(image.levels) - 1) is not None
+
+
+def _size_text(image: ImageSource) -> str:
+    return f"{image.shape.x:,} x {image.shape.y:,} pixels"
 
 
 def waits_for_decoder(image: ImageSource, z: int) -> bool:

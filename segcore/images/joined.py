@@ -75,6 +75,10 @@ class JoinedSource(ImageSource):
     def decodes_whole(self) -> bool:
         return all(part.decodes_whole for part in self._parts)
 
+    @property
+    def is_plain(self) -> bool:
+        return all(part.is_plain for part in self._parts)
+
     def is_resident(self, level: int, z: int = 0) -> bool:
         return all(part.is_resident(level, z) for part in self._parts)
 

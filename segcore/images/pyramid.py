@@ -32,6 +32,8 @@ _LARGE_PIXELS = 1 << 25
 _COARSE_PIXELS = 1 << 21
 _TILE = 256
 _BAND_BYTES = 64 * 2**20
+# So much a screen's tile may decode when it only glances: some tenths of a second.
+_GLANCE_PIXELS = 1 << 22
 _UNFINISHED = ".part"
 _REMAINS_SECONDS = 86_400.0
 Told: TypeAlias = Callable[[float], None]
@@ -72,6 +74,8 @@ class PyramidSource(ImageSource):
         self._folder = folder
         self._given = len(source.levels)
         self._made: dict[tuple[int, int], ImageSource] = {}
+        # The coarsest level of slices that are being built, as far as they are read.
+        self._coarse: dict[int, NDArray[Any]] = {}
         # Apart from the base's lock: making a level takes seconds, and neither closing nor reading
         # the levels that are there must wait for it.
         self._making = threading.RLock()
@@ -141,6 +145,7 @@ class PyramidSource(ImageSource):
 
             self._level(z, level, told)
             before += size
+        self._coarse.pop(z, None)
 
     def glance(self, z: int, rect: Rect, level: int) -> NDArray[Any] | None:
         """As `read` where a level is there, else single pixels of what there is.
@@ -153,13 +158,14 @@ class PyramidSource(ImageSource):
         near = next(
             k for k in range(level - 1, -1, -1) if k < self._given or self._opened(z, k) is not None
         )
-        if near < self._given and self.decodes_whole and not self.is_resident(near, z):
+        below = self.levels[near].shape
+        if near < self._given and not self._is_cheap(z, near, rect, level):
             small = self._source.preview(z)
+            small = self._coarse.get(z) if small is None else small
             if small is None:
                 return None
             rows = _middles(rect.y, rect.bottom, grid.y, small.shape[0])
             return small[rows][:, _middles(rect.x, rect.right, grid.x, small.shape[1])]
-        below = self.levels[near].shape
         rows = _middles(rect.y, rect.bottom, grid.y, below.y)
         columns = _middles(rect.x, rect.right, grid.x, below.x)
         first, last = int(columns[0]), int(columns[-1])
@@ -170,6 +176,15 @@ class PyramidSource(ImageSource):
             line = self.read(z, Rect(int(row), first, 1, last - first + 1), near)
             out[place] = line[0, columns - first]
         return out
+
+    def _is_cheap(self, z: int, near: int, rect: Rect, level: int) -> bool:
+        """Whether single pixels of `near` can be had for a rectangle of `level` in a moment."""
+        if self.decodes_whole:
+            return self.is_resident(near, z)
+        below, grid = self.levels[near].shape, self.levels[level].shape
+        # What lies plainly in the file is read row by row, of what is packed every tile between.
+        rows = 1.0 if self._source.is_plain else below.y / grid.y
+        return rect.area * rows * below.x / grid.x <= _GLANCE_PIXELS
 
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         self._check_open()
@@ -288,6 +303,8 @@ class PyramidSource(ImageSource):
                 told(top / grid.y)
             rect = Rect.from_bounds(2 * top, 0, min(2 * (top + rows), from_grid.y), from_grid.x)
             band = self._source.read(z, rect, level - 1) if below is None else below.read(0, rect)
+            if below is None:
+                self._show_band(z, band, rect)
             small = halved(band)
             for y in range(0, small.shape[0], _TILE):
                 for x in range(0, small.shape[1], _TILE):
@@ -295,6 +312,18 @@ class PyramidSource(ImageSource):
                     part = small[y : y + _TILE, x : x + _TILE]
                     tile[: part.shape[0], : part.shape[1]] = part
                     yield tile if self.channels > 1 else tile[..., 0]
+
+    def _show_band(self, z: int, band: NDArray[Any], rect: Rect) -> None:
+        """Single pixels of a band that was read, for those who glance meanwhile."""
+        coarse, below = self.levels[-1].shape, self.levels[self._given - 1].shape
+        shown = self._coarse.get(z)
+        if shown is None:
+            shown = np.zeros((coarse.y, coarse.x, self.channels), self.dtype)
+        rows = _middles(0, coarse.y, coarse.y, below.y)
+        inside = (rows >= rect.y) & (rows < rect.bottom)
+        columns = _middles(0, coarse.x, coarse.x, below.x)
+        shown[inside] = band[rows[inside] - rect.y][:, columns]
+        self._coarse[z] = shown
 
     def close(self) -> None:
         """Let go of everything; a level that is being made is given up at its next band."""

@@ -31,6 +31,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # OpenCV decodes no more; its own sentence would name its source code.
 _MOST_PIXELS = 1 << 30
 _MOST_ROWS = 1 << 20
+_BAND_ROWS = 1024
 
 
 class RasterSource(ImageSource):
@@ -134,8 +135,11 @@ def _decode_with_opencv(
         return stored[..., :1]
     if stored.shape[2] == 4:
         return np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGB))
-    # In place: a second copy of a large picture would be a gigabyte.
-    return np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB, dst=stored))
+    # In place and in bands: a second copy of a large picture would be a gigabyte.
+    for top in range(0, stored.shape[0], _BAND_ROWS):
+        band = stored[top : top + _BAND_ROWS]
+        band[...] = cv2.cvtColor(band, cv2.COLOR_BGR2RGB)
+    return stored
 
 
 def _decode_with_pillow(path: Path, data: bytes, header: RasterHeader) -> NDArray[Any]:

@@ -174,6 +174,11 @@ class ImageSource:
         """Whether a slice is decoded as one (PNG, JPEG) and kept, not piece by piece."""
         return type(self)._region is ImageSource._region
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether values lie in the file as they are, so that a row can be read by itself."""
+        return False
+
     def is_resident(self, level: int, z: int = 0) -> bool:
         """Whether reading only looks into memory; asking never waits for a decoder."""
         return self.decodes_whole and (z, level) in self._cache

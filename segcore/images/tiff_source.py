@@ -89,6 +89,10 @@ class TiffSource(ImageSource):
         self._samples = samples
         self._orientation = orientation
 
+    @property
+    def is_plain(self) -> bool:
+        return all(reader.is_plain for reader in self._readers)
+
     def _region(self, z: int, rect: Rect, level: int, channels: tuple[int, ...]) -> NDArray[Any]:
         self._check_open()
         grid = self.levels[level].shape

@@ -104,6 +104,11 @@ class SeriesReader:
         self._depth = self.stack // self._pages.shape[0]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing has to be decoded."""
+        return self._offset is not None
+
+    @property
     def bytes_at_once(self) -> int:
         """Bytes of the largest piece that must be decoded as one."""
         if self._offset is not None:

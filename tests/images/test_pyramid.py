@@ -204,6 +204,32 @@ def test_a_glance_never_decodes_a_whole_large_picture(
 
 
 @pytest.mark.usefixtures("small_is_large")
+def test_bands_of_a_packed_picture_are_seen_as_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyramid, "_GLANCE_PIXELS", 0)
+    path = tmp_path / "large.tif"
+    full = np.random.default_rng(3).integers(1, 255, (1900, 400)).astype(np.uint8)
+    tifffile.imwrite(path, full, tile=(128, 128), compression="zlib")
+    with with_pyramid(images.open(path), tmp_path / "cache") as source:
+        assert isinstance(source, PyramidSource)
+        last = len(source.levels) - 1
+        grid = source.levels[last].shape
+        whole = Rect(0, 0, grid.y, grid.x)
+        seen: list[np.ndarray | None] = []
+        source.build(progress=lambda _: seen.append(source.glance(0, whole, last)))
+        assert seen[0] is None
+        filled = [0 if one is None else int(one.any(axis=(1, 2)).sum()) for one in seen]
+        # Row by row at first; as means once the first level is there.
+        assert 0 < filled[1] < grid.y
+        assert filled == sorted(filled)
+        rows = (np.arange(grid.y) + 0.5) * 1900 / grid.y
+        columns = (np.arange(grid.x) + 0.5) * 400 / grid.x
+        expected = full[rows.astype(int)][:, columns.astype(int)]
+        assert np.array_equal(seen[1][: filled[1], :, 0], expected[: filled[1]])
+
+
+@pytest.mark.usefixtures("small_is_large")
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_a_jpeg_is_glanced_at_upright_from_a_preview(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "large.jpg"
