@@ -6,12 +6,10 @@ It takes its place beside the canvas and covers nothing: painting goes on.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -20,25 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.comparison import Comparison, number, wins
 from app.panels.curves import Curve
-from app.theme.controls import (
-    ElidedLabel,
-    NumberField,
-    ThemedLabel,
-    button,
-    icon_button,
-    label,
-    line,
-    swatch_icon,
-)
+from app.panels.preflight import PreflightPart
+from app.theme.controls import ElidedLabel, button, icon_button, label, line, set_tone
 from app.theme.icons import pixmap
 from app.theme.theme import theme
 from app.workspace import Workspace
-from app.workspace.preflight import Preflight, look
 from app.workspace.runs import RunView
-
-# Differences below this are noise between two runs of the same recipe.
-WORTH_COLOUR = 0.01
 
 
 class TrainingPanel(QWidget):
@@ -59,13 +46,12 @@ class TrainingPanel(QWidget):
         self._bar.setRange(0, 1000)
         self._step, self._rate, self._left = label(kind="group"), label(tone="muted"), label()
         self._progress = QWidget()
-        self._learns = _Lines("Learns from", "frozen at the start")
-        self._recipe = _Recipe(workspace)
+        self.before = PreflightPart(workspace)
         self._loss = Curve("Loss", smooth=True, digits=1)
         self._loss_now = label(kind="group")
         self._score = Curve("Mean IoU, held out")
         self._score_now = label(kind="group")
-        self._table = _Comparison()
+        self._table = Comparison()
         self._charts = QWidget()
         self._note_icon, self._note = QLabel(), label(kind="small", tone="muted")
         self._note.setWordWrap(True)
@@ -75,12 +61,13 @@ class TrainingPanel(QWidget):
         self.promote = button("Promote", "arrow-up-to-line", run=workspace.runs.promote)
         self.back = button("Go back", "history", run=workspace.runs.go_back)
         self.again = button("New run", "rotate-ccw", run=self._new_run)
-        self._preflight: Preflight | None = None
         self._fresh = False
         self._lay_out()
         workspace.run_changed.connect(self.refresh)
         workspace.item_state_changed.connect(lambda _: self._look_soon())
         workspace.project_closed.connect(self.refresh)
+        self.before.looked.connect(self.refresh)
+        theme().changed.connect(self.refresh)
         self.refresh()
 
     # -- laying out ---------------------------------------------------------------------------
@@ -122,7 +109,7 @@ class TrainingPanel(QWidget):
         inner = QVBoxLayout(body)
         inner.setContentsMargins(16, 0, 16, 16)
         inner.setSpacing(8)
-        for part in (self._progress, line(), self._learns, self._recipe, self._charts, self._table):
+        for part in (self._progress, line(), self.before, self._charts, self._table):
             inner.addWidget(part)
         inner.addStretch(1)
         scroll = QScrollArea()
@@ -162,56 +149,23 @@ class TrainingPanel(QWidget):
     # -- preflight ----------------------------------------------------------------------------
 
     def showEvent(self, event: object) -> None:
-        self._look()
+        self.before.look()
         self.refresh()
+
+    def hideEvent(self, event: object) -> None:
+        self._workspace.runs.measuring.stop()
 
     def _look_soon(self) -> None:
         if self.isVisible():
-            self._look()
-
-    def _look(self) -> None:
-        project = self._workspace.project
-        if project is not None:
-            self._workspace.background.run_latest("preflight", lambda: look(project), self._looked)
-
-    def _looked(self, preflight: Preflight) -> None:
-        self._preflight = preflight
-        self._show_preflight()
-        self.refresh()
-
-    def _show_preflight(self) -> None:
-        found = self._preflight
-        if found is None:
-            return
-        held = f"Held out, {', '.join(found.held_groups)}" if found.held_groups else "Held out"
-        share = self._recipe.replay.value()
-        rows = [
-            ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
-             _items(found.learned), ""),
-            ("sparkles", "Begins with", found.base or "a new model", ""),
-            ("lock", f"{held}, never trained on", _items(found.held_out), ""),
-        ]  # fmt: skip
-        if found.base:
-            rows.insert(2, ("history", "Earlier training items mixed in", f"{share} %", ""))
-        if found.held_out < 5:
-            few = "Fewer than five items are held out; the new model is not measured."
-            rows.append(("triangle-alert", few, "", "warning"))
-        for scarce in found.scarce[:3]:
-            where = _items(scarce.items)
-            text = f"{scarce.name}: {scarce.pixels:,} px in {where}. Its score may not move."
-            rows.append(("triangle-alert", text, "", "warning"))
-        if len(found.scarce) > 3:
-            more = f"{len(found.scarce) - 3} more classes have few pixels."
-            rows.append(("triangle-alert", more, "", "warning"))
-        self._learns.show_rows(rows)
+            self.before.look()
 
     def _start(self) -> None:
         self._fresh = False
-        self._workspace.fine_tune(self._recipe.values())
+        self._workspace.fine_tune(self.before.recipe.values())
 
     def _new_run(self) -> None:
         self._fresh = True
-        self._look()
+        self.before.look()
         self.refresh()
 
     # -- showing ------------------------------------------------------------------------------
@@ -224,7 +178,7 @@ class TrainingPanel(QWidget):
         for widget in (self._progress, self._charts):
             widget.setVisible(view is not None)
         self._table.setVisible(view is not None and bool(view.new))
-        self._recipe.setVisible(view is None and not runs.starting)
+        self.before.show_settings(view is None and not runs.starting)
         self.start.setVisible(not running and view is None)
         self.cancel.setVisible(view is not None and running)
         useless = view is not None and view.state in ("lost", "failed")
@@ -235,7 +189,8 @@ class TrainingPanel(QWidget):
         if view is None:
             self._title.setText("Fine-tune")
             self._about.setText("Teaches the model with your corrections; painting goes on.")
-            why = self._preflight.why_not if self._preflight is not None else ""
+            found = self.before.found
+            why = "" if found is None else found.why_not
             if runs.starting:
                 why = "Freezing the items that are learned from."
             self.start.setEnabled(not why and self._workspace.project is not None)
@@ -267,7 +222,7 @@ class TrainingPanel(QWidget):
         self._score.show_points(
             points, view.steps, view.old_mean, f"{view.parent}, in use" if view.parent else ""
         )
-        self._score_now.setText(_number(view.new_mean))
+        self._score_now.setText(number(view.new_mean))
         classes = self._workspace.classes
         colours = {} if classes is None else {c.name: c.colour for c in classes.active}
         self._table.show_scores(view, colours)
@@ -277,12 +232,8 @@ class TrainingPanel(QWidget):
         ended = view.state in ("done", "cancelled")
         self.promote.setText(f"Promote {view.name}")
         self.promote.setEnabled(ended)
-        wins = _wins(view)
-        tone = "primary" if ended and wins else ""
-        if self.promote.property("tone") != tone:
-            self.promote.setProperty("tone", tone)
-            self.promote.style().unpolish(self.promote)
-            self.promote.style().polish(self.promote)
+        better = wins(view)
+        set_tone(self.promote, "primary" if ended and better else "")
         if view.promoted:
             self._say(f"{view.name} predicts from now on.", "circle-check")
         elif view.state == "failed" or view.state == "lost":
@@ -293,7 +244,7 @@ class TrainingPanel(QWidget):
         elif view.new_mean is None or view.old_mean is None:
             note = view.note or "not measured"
             self._say(f"{note[:1].upper()}{note[1:]}. No recommendation.", "info")
-        elif wins:
+        elif better:
             self._say(f"The new model is better on {view.items or 'the'} held-out items.", "info")
         else:
             self._say("The new model is not better on the held-out items.", "triangle-alert")
@@ -302,170 +253,6 @@ class TrainingPanel(QWidget):
         self._note.setText(text)
         role = "warning" if mark == "triangle-alert" else "muted"
         self._note_icon.setPixmap(pixmap(mark, role, 16, self.devicePixelRatioF()))
-
-
-class _Lines(QWidget):
-    """A titled list of icon, text, value."""
-
-    def __init__(self, title: str, note: str) -> None:
-        super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
-        self._grid.setVerticalSpacing(4)
-        self._grid.setColumnStretch(1, 1)
-        self._grid.addWidget(label(title, kind="group"), 0, 0, 1, 2)
-        self._grid.addWidget(
-            label(note, kind="small", tone="muted"), 0, 2, Qt.AlignmentFlag.AlignRight
-        )
-        self._made: list[QWidget] = []
-
-    def show_rows(self, rows: list[tuple[str, str, str, str]]) -> None:
-        for widget in self._made:
-            self._grid.removeWidget(widget)
-            widget.deleteLater()
-        self._made.clear()
-        for number, (mark, text, value, tone) in enumerate(rows, 1):
-            drawing = QLabel()
-            drawing.setPixmap(pixmap(mark, tone or "muted", 16, self.devicePixelRatioF()))
-            said = label(text, tone=tone)
-            said.setWordWrap(True)
-            self._grid.addWidget(drawing, number, 0, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(said, number, 1, 1, 1 if value else 2)
-            self._made += [drawing, said]
-            if value:
-                amount = label(value)
-                self._grid.addWidget(amount, number, 2, Qt.AlignmentFlag.AlignRight)
-                self._made.append(amount)
-
-
-class _Recipe(QWidget):
-    """The few settings that are worth a look before the start."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
-        self.steps = NumberField(1, 100_000, "steps")
-        self.steps.setValue(int(workspace.settings.get("model.steps")))
-        self.replay = NumberField(0, 90, "%")
-        self.replay.setValue(50)
-        self.seed = NumberField(0, 1_000_000)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 8, 0, 0)
-        grid.setColumnStretch(0, 1)
-        rows = (
-            ("Length", self.steps),
-            ("Earlier training items mixed in", self.replay),
-            ("Seed", self.seed),
-        )
-        for number, (name, field) in enumerate(rows):
-            field.setAccessibleName(name)
-            field.setFixedWidth(112)
-            grid.addWidget(label(name), number, 0)
-            grid.addWidget(field, number, 1)
-
-    def values(self) -> dict[str, Any]:
-        """Settings of the recipe by name."""
-        return {
-            "steps": self.steps.value(),
-            "replay": self.replay.value() / 100,
-            "seed": self.seed.value(),
-        }
-
-
-class _Comparison(QWidget):
-    """Old against new by class; a change is coloured only where it is worth it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(8)
-        self._head = label("Old against new", kind="group")
-        self._at = label(kind="small", tone="muted")
-        row = QHBoxLayout()
-        row.addWidget(self._head)
-        row.addStretch(1)
-        row.addWidget(self._at)
-        self._layout.addWidget(line())
-        self._layout.addLayout(row)
-        self._cells: dict[tuple[int, int], ThemedLabel] = {}
-        self._swatches: dict[int, QLabel] = {}
-        holder = QWidget()
-        self._grid = QGridLayout(holder)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(16)
-        self._grid.setVerticalSpacing(4)
-        self._grid.setColumnStretch(1, 1)
-        self._layout.addWidget(holder)
-
-    def show_scores(self, view: RunView, colours: dict[str, str | None]) -> None:
-        self._at.setText(f"IoU at step {view.scored_step:,}" if view.new else "")
-        self._row(0, None, ("Class", view.parent or "Old", view.name, "Change"), head=True)
-        number = 0
-        for number, (name, new) in enumerate(view.new.items(), 1):
-            old = view.old.get(name)
-            values = (name, _number(old), _number(new), _change(old, new))
-            self._row(number, colours.get(name, ""), values, tone=_tone(old, new))
-        if view.new:
-            values = (
-                f"Mean of {sum(v is not None for v in view.new.values())}",
-                _number(view.old_mean),
-                _number(view.new_mean),
-                _change(view.old_mean, view.new_mean),
-            )
-            tone = _tone(view.old_mean, view.new_mean)
-            self._row(number + 1, "", values, tone=tone, strong=True)
-
-    def _row(
-        self,
-        row: int,
-        colour: str | None,
-        values: tuple[str, ...],
-        *,
-        tone: str = "",
-        head: bool = False,
-        strong: bool = False,
-    ) -> None:
-        if row not in self._swatches:
-            self._swatches[row] = QLabel()
-            self._grid.addWidget(self._swatches[row], row, 0)
-        if colour:
-            self._swatches[row].setPixmap(swatch_icon(colour).pixmap(16, 16))
-        for column, text in enumerate(values):
-            cell = self._cells.get((row, column))
-            if cell is None:
-                kind = "small" if head else "text"
-                cell = label(kind=kind, tone="muted" if head else "")
-                side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
-                cell.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-                self._cells[row, column] = cell
-                self._grid.addWidget(cell, row, column + 1)
-            cell.setText(text)
-            if not head:
-                cell.setFont(theme().font("group" if strong or column == 2 else "text"))
-                cell.set_tone(tone if column == 3 else ("muted" if column == 1 else ""))
-
-
-def _items(count: int) -> str:
-    return f"{count:,} item" if count == 1 else f"{count:,} items"
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"
-
-
-def _change(old: float | None, new: float | None) -> str:
-    return "" if old is None or new is None else f"{new - old:+.3f}".replace("-", "−")
-
-
-def _tone(old: float | None, new: float | None) -> str:
-    if old is None or new is None or abs(new - old) < WORTH_COLOUR:
-        return "muted"
-    return "success" if new > old else "danger"
-
-
-def _wins(view: RunView) -> bool:
-    return view.new_mean is not None and view.old_mean is not None and view.new_mean > view.old_mean
 
 
 def _time_left(seconds: float) -> str:

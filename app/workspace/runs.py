@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.workspace.measuring import Measuring
 from app.workspace.messages import Message
 from app.workspace.models import current_model
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
+    from segcore.projects.training import NewRun
 
 log = logging.getLogger(__name__)
 _POLL_MS = 400
@@ -98,6 +100,10 @@ class RunView:
             self.started = float(event.get("time", time.time()))
             self.steps = int(event.get("steps") or self.steps)
             self.device = str(event.get("device") or self.device)
+            # One that goes on does the steps after its checkpoint again.
+            begun = int(event.get("step") or 0)
+            self.losses = [point for point in self.losses if point[0] <= begun]
+            self.scores = [point for point in self.scores if point[0] <= begun]
         elif kind == "step" and "loss" in event:
             if self.state == "preparing":
                 self.state = "running"
@@ -143,6 +149,7 @@ class Runs(QObject):
         self._workspace = workspace
         self.view: RunView | None = None
         self.starting = False
+        self.measuring = Measuring(self)
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -183,6 +190,7 @@ class Runs(QObject):
         self._workspace.run_changed.emit(view)
 
     def forget(self) -> None:
+        self.measuring.stop(closing=True)
         self._timer.stop()
         self.view = None
         self.starting = False
@@ -196,20 +204,15 @@ class Runs(QObject):
         if project is None or self.is_running:
             return
         self.starting = True
-        steps = int(workspace.settings.get("model.steps"))
+        self.measuring.stop()
+        settings = settings_of(workspace, recipe)
 
         def prepare() -> Path:
-            from segcore.projects.training import NewRun, prepare_run
+            from segcore.projects.training import prepare_run
             from segcore.service import trainer
 
             project.scribe.flush()
-            base = current_model(project)
-            settings = {"steps": steps, **(recipe or {})}
-            # Some points of the held-out curve while it runs; each costs a pass over the items.
-            settings.setdefault("score_every", max(20, int(settings["steps"]) // 4))
-            run = prepare_run(
-                project, NewRun(settings=settings, start=None if base is None else str(base.path))
-            )
+            run = prepare_run(project, new_run(project, settings))
             trainer.launch(run)
             return run
 
@@ -311,9 +314,10 @@ class Runs(QObject):
             changed, alive = result
             if view is not self.view:
                 return
-            if view.is_running and not alive and view.losses:
+            if view.is_running and not alive:
                 view.state = "lost"
-                view.reason = "The training process has ended. It can be resumed."
+                view.seconds_left = None
+                view.reason = "Its process was ended from outside. Resume goes on with it."
                 changed = True
             if changed:
                 self._workspace.run_changed.emit(view)
@@ -331,6 +335,22 @@ class Runs(QObject):
                 Message(f"{view.name} did not finish.", tone="warning", hint=view.reason)
             )
         self._workspace.models_changed.emit()
+
+
+def settings_of(workspace: Workspace, recipe: Any = None) -> dict[str, Any]:
+    """The settings of a run that the window starts: those given, and the person's for the rest."""
+    settings = {"steps": int(workspace.settings.get("model.steps")), **(recipe or {})}
+    # Some points of the held-out curve while it runs; each costs a pass over the items.
+    settings.setdefault("score_every", max(20, int(settings["steps"]) // 4))
+    return settings
+
+
+def new_run(project: Any, settings: dict[str, Any]) -> NewRun:
+    """A run that trains the project's model further. For threads beside the GUI."""
+    from segcore.projects.training import NewRun
+
+    base = current_model(project)
+    return NewRun(settings=settings, start=None if base is None else str(base.path))
 
 
 def view_of(run: Path) -> RunView:

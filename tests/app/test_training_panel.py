@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PySide6.QtCore import QPointF
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.panels.curves import Curve, running_mean
 from app.panels.training import TrainingPanel
 from app.workspace import Workspace
 from app.workspace.preflight import look
-from app.workspace.runs import RunView, view_of
+from app.workspace.runs import RunView, new_run, view_of
 from segcore.edits import SetState, Stroke
+from segcore.train.preflight import Cost
 
 
 def write(run: Path, *events: dict[str, Any], end: str = "\n") -> None:
@@ -61,6 +65,17 @@ def test_a_run_is_read_piece_by_piece_and_half_lines_wait(run: Path) -> None:
     view.read_events()
     assert view.losses == [(2, 0.7)]
     assert view.seconds_left == 99
+
+
+def test_a_run_that_goes_on_drops_the_points_that_it_does_again(run: Path) -> None:
+    view = view_of(run)
+    write(run, {"kind": "started", "step": 0, "steps": 200})
+    write(run, *({"kind": "step", "step": s, "steps": 200, "loss": 1 / s} for s in range(1, 40)))
+    write(run, {"kind": "started", "step": 30, "steps": 200, "resumed": True})
+    write(run, {"kind": "step", "step": 31, "steps": 200, "loss": 0.5})
+    view.read_events()
+    assert [step for step, _ in view.losses] == [*range(1, 31), 31]
+    assert view.losses[-1][1] == 0.5
 
 
 def test_a_run_ends_with_the_scores_of_both_models(run: Path) -> None:
@@ -168,12 +183,145 @@ def test_preflight_says_what_is_learned_from(open_workspace: Workspace) -> None:
 
 
 def test_start_is_off_until_there_is_something_to_learn(panel: TrainingPanel, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: panel._preflight is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.before.found is not None, timeout=20_000)
     assert not panel.start.isEnabled()
     assert "Correct or accept" in panel._note.text()
     project = panel._workspace.project
     project.apply(project.items[0], SetState(state="accepted"))
     qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+
+
+def texts(widget: QWidget) -> list[str]:
+    return [shown.text() for shown in widget.findChildren(QLabel) if shown.isVisibleTo(widget)]
+
+
+COST = Cost(
+    steps=200, seconds=0.9, once=30, scoring=6, memory=1_400_000_000, free=12_000_000_000,
+    device="cpu", title="CPU, 1 threads", score_every=50,
+)  # fmt: skip
+
+
+class Measured:
+    """A measurement that the test answers; it notes what became of it."""
+
+    made: list[Measured]
+
+    def __init__(self, prepare: Any, ended: Callable[[Any], None]) -> None:
+        self.ended, self.prepare, self.cancelled, self.pid = ended, prepare, False, 0
+        self.made.append(self)
+
+    def start(self) -> None:
+        pass
+
+    def cancel(self, wait: float = 0.0) -> None:
+        self.cancelled = True
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
+    """The measurements that were begun; no process is started."""
+    from segcore.service import measuring
+
+    monkeypatch.setattr(Measured, "made", [], raising=False)
+    monkeypatch.setattr(measuring, "Measurement", Measured)
+    return Measured.made
+
+
+def test_the_sheet_says_minutes_and_memory_and_start_never_waits_for_them(
+    panel: TrainingPanel, measured: list[Measured], qtbot: Any
+) -> None:
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(lambda: len(measured) == 1, timeout=20_000)
+    assert panel.start.isEnabled()
+    assert any("Measuring three steps" in text for text in texts(panel.before.takes))
+    measured[0].ended(COST)
+    qtbot.waitUntil(lambda: "about 4 minutes" in texts(panel.before.takes))
+    assert {"On this processor", "1.4 GB (12 GB free)"} <= set(texts(panel.before.takes))
+    # Twice as long is told at once; nothing has to be measured for it.
+    panel.before.recipe.steps.setValue(400)
+    qtbot.waitUntil(lambda: "about 7 minutes" in texts(panel.before.takes))
+    assert len(measured) == 1
+
+
+def test_too_little_memory_is_a_warning_in_the_sheet(
+    panel: TrainingPanel, measured: list[Measured], qtbot: Any
+) -> None:
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(lambda: len(measured) == 1, timeout=20_000)
+    measured[0].ended(replace(COST, free=900_000_000))
+    qtbot.waitUntil(lambda: any("Close other programs" in t for t in texts(panel.before.takes)))
+    assert panel.start.isEnabled()
+
+
+def test_another_mixture_is_measured_anew_and_the_newest_wins(
+    panel: TrainingPanel, measured: list[Measured], qtbot: Any
+) -> None:
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(lambda: len(measured) == 1, timeout=20_000)
+    for share in (40, 30, 20):
+        panel.before.recipe.replay.setValue(share)
+    assert measured[0].cancelled
+    qtbot.waitUntil(lambda: len(measured) == 2)
+    measured[0].ended(COST)  # too late: it answers a question that nobody asks any more
+    measured[1].ended(replace(COST, seconds=18.0))
+    qtbot.waitUntil(lambda: "about 61 minutes" in texts(panel.before.takes))
+
+
+def test_a_measurement_ends_with_the_sheet_and_with_the_start(
+    panel: TrainingPanel,
+    measured: list[Measured],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+) -> None:
+    from segcore.service import trainer
+
+    launched: list[Path] = []
+    monkeypatch.setattr(trainer, "launch", launched.append)
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(lambda: len(measured) == 1, timeout=20_000)
+    panel.hide()
+    assert measured[0].cancelled
+    panel.show()
+    qtbot.waitUntil(lambda: len(measured) == 2, timeout=20_000)
+    panel.start.click()
+    assert measured[1].cancelled
+    qtbot.waitUntil(lambda: bool(launched), timeout=30_000)
+    panel._workspace.runs.forget()
+
+
+def test_three_real_steps_are_measured_and_leave_no_run_behind(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    w.project.apply(w.project.items[0], SetState(state="accepted"))
+    settings = {"steps": 100, "batch": 1, "weights": None, "crop_height": 64, "crop_width": 64}
+    measuring = w.runs.measuring
+    measuring.ask(w.project, lambda: new_run(w.project, settings), "small")
+    assert measuring.is_running
+    qtbot.waitUntil(lambda: not measuring.is_running, timeout=120_000)
+    assert measuring.error is None
+    assert measuring.cost is not None
+    assert measuring.cost.steps == 100
+    assert 1e8 < measuring.cost.memory < measuring.cost.free
+    assert not any((Path(w.project.path) / "runs").glob("*"))
+
+
+def test_closing_the_project_ends_the_process_that_measures(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    w.project.apply(w.project.items[0], SetState(state="accepted"))
+    measuring = w.runs.measuring
+    measuring.ask(w.project, lambda: new_run(w.project, {"steps": 100}), "any")
+    qtbot.waitUntil(lambda: measuring.pid > 0, timeout=30_000)
+    process = psutil.Process(measuring.pid)
+    w.close_project()
+    assert not process.is_running()
+    assert not measuring.is_running
 
 
 def test_fine_tune_freezes_the_data_and_starts_a_trainer(

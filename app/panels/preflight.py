@@ -1,0 +1,219 @@
+"""What is known of a run before it starts: what it learns from, its settings, what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from app.theme.controls import NumberField, label, line
+from app.theme.icons import pixmap
+from app.theme.theme import theme
+from app.workspace import Workspace
+from app.workspace.preflight import Preflight, look
+from app.workspace.runs import new_run, settings_of
+from segcore.train.preflight import gigabytes, roughly
+
+Row = tuple[str, str, str, str]
+"""Icon, text, value, tone."""
+
+
+class PreflightPart(QWidget):
+    """The part of the sheet that is looked at before Start."""
+
+    looked = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self.found: Preflight | None = None
+        self.recipe = RecipeFields(workspace)
+        self.learns = Lines("Learns from", "frozen at the start")
+        self.takes = Lines("Takes", "three steps are measured")
+        self._settings = QWidget()
+        settings = QVBoxLayout(self._settings)
+        settings.setContentsMargins(0, 0, 0, 0)
+        settings.setSpacing(8)
+        for part in (self.recipe, line(), self.takes):
+            settings.addWidget(part)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(8)
+        outer.addWidget(self.learns)
+        outer.addWidget(self._settings)
+        self.recipe.changed.connect(self._settings_changed)
+        workspace.runs.measuring.changed.connect(self._show_cost)
+        theme().changed.connect(self._show_found)
+        theme().changed.connect(self._show_cost)
+
+    def look(self) -> None:
+        """Count again what a run would learn from."""
+        project = self._workspace.project
+        if project is not None:
+            self._workspace.background.run_latest("preflight", lambda: look(project), self._take)
+
+    def show_settings(self, shown: bool) -> None:
+        """Show what can still be chosen, and what it costs; not while a run is on screen."""
+        self._settings.setVisible(shown)
+        if shown:
+            self._measure()
+        else:
+            self._workspace.runs.measuring.stop()
+
+    def _take(self, found: Preflight) -> None:
+        self.found = found
+        self._show_found()
+        self._measure()
+        self.looked.emit()
+
+    def _settings_changed(self) -> None:
+        self._show_found()
+        self._show_cost()
+        self._measure()
+
+    # -- learns from --------------------------------------------------------------------------
+
+    def _show_found(self) -> None:
+        found = self.found
+        if found is None:
+            return
+        held = f"Held out, {', '.join(found.held_groups)}" if found.held_groups else "Held out"
+        share = self.recipe.replay.value()
+        rows: list[Row] = [
+            ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
+             items_text(found.learned), ""),
+            ("sparkles", "Begins with", found.base or "a new model", ""),
+            ("lock", f"{held}, never trained on", items_text(found.held_out), ""),
+        ]  # fmt: skip
+        if found.base:
+            rows.insert(2, ("history", "Earlier training items mixed in", f"{share} %", ""))
+        if found.held_out < 5:
+            few = "Fewer than five items are held out; the new model is not measured."
+            rows.append(("triangle-alert", few, "", "warning"))
+        for scarce in found.scarce[:3]:
+            where = items_text(scarce.items)
+            text = f"{scarce.name}: {scarce.pixels:,} px in {where}. Its score may not move."
+            rows.append(("triangle-alert", text, "", "warning"))
+        if len(found.scarce) > 3:
+            more = f"{len(found.scarce) - 3} more classes have few pixels."
+            rows.append(("triangle-alert", more, "", "warning"))
+        self.learns.show_rows(rows)
+
+    # -- takes --------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Ask what it costs, while somebody looks and there is something to learn."""
+        runs, project, found = self._workspace.runs, self._workspace.project, self.found
+        if project is None or found is None or not self._settings.isVisible() or runs.is_running:
+            return
+        if found.why_not:
+            runs.measuring.stop()
+            self._show_cost()
+            return
+        # The length and the seed change no step. More items do, by what is kept of them in
+        # memory: they are asked about again when there are twice as many.
+        replay = self.recipe.replay.value()
+        key = (str(project.path), found.base, replay, found.learned.bit_length())
+        settings = settings_of(self._workspace, self.recipe.values())
+        runs.measuring.ask(project, lambda: new_run(project, settings), key)
+        self._show_cost()
+
+    def _show_cost(self) -> None:
+        measuring = self._workspace.runs.measuring
+        rows: list[Row] = []
+        if measuring.cost is not None:
+            cost = measuring.cost
+            steps = settings_of(self._workspace, self.recipe.values())
+            minutes = cost.minutes_of(steps["steps"], steps["score_every"])
+            free = f"{gigabytes(cost.memory)} ({gigabytes(cost.free)} free)"
+            rows = [
+                ("gauge", f"On {cost.place}", roughly(minutes), ""),
+                ("cpu", "Memory", free, ""),
+            ]
+            if cost.warning:
+                rows.append(("triangle-alert", cost.warning, "", "warning"))
+        elif measuring.error is not None:
+            said = f"Not measured. {measuring.error.message} {measuring.error.hint}".rstrip()
+            rows = [("triangle-alert", said, "", "warning")]
+        elif measuring.is_running:
+            rows = [("loader-circle", "Measuring three steps; Start need not wait", "", "muted")]
+        else:
+            rows = [("gauge", "Known when there is something to learn from", "", "muted")]
+        self.takes.show_rows(rows)
+
+
+class Lines(QWidget):
+    """A titled list of icon, text, value."""
+
+    def __init__(self, title: str, note: str) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(label(title, kind="group"), 0, 0, 1, 2)
+        self._grid.addWidget(
+            label(note, kind="small", tone="muted"), 0, 2, Qt.AlignmentFlag.AlignRight
+        )
+        self._made: list[QWidget] = []
+
+    def show_rows(self, rows: list[tuple[str, str, str, str]]) -> None:
+        for widget in self._made:
+            self._grid.removeWidget(widget)
+            widget.deleteLater()
+        self._made.clear()
+        for number, (mark, text, value, tone) in enumerate(rows, 1):
+            drawing = QLabel()
+            drawing.setPixmap(pixmap(mark, tone or "muted", 16, self.devicePixelRatioF()))
+            said = label(text, tone=tone)
+            said.setWordWrap(True)
+            self._grid.addWidget(drawing, number, 0, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(said, number, 1, 1, 1 if value else 2)
+            self._made += [drawing, said]
+            if value:
+                amount = label(value)
+                self._grid.addWidget(amount, number, 2, Qt.AlignmentFlag.AlignRight)
+                self._made.append(amount)
+
+
+class RecipeFields(QWidget):
+    """The few settings that are worth a look before the start."""
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self.steps = NumberField(1, 100_000, "steps")
+        self.steps.setValue(int(workspace.settings.get("model.steps")))
+        self.replay = NumberField(0, 90, "%")
+        self.replay.setValue(50)
+        self.seed = NumberField(0, 1_000_000)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 8, 0, 0)
+        grid.setColumnStretch(0, 1)
+        rows = (
+            ("Length", self.steps),
+            ("Earlier training items mixed in", self.replay),
+            ("Seed", self.seed),
+        )
+        for number, (name, field) in enumerate(rows):
+            field.setAccessibleName(name)
+            field.setFixedWidth(112)
+            field.valueChanged.connect(self.changed)
+            grid.addWidget(label(name), number, 0)
+            grid.addWidget(field, number, 1)
+
+    def values(self) -> dict[str, Any]:
+        """Settings of the recipe by name."""
+        return {
+            "steps": self.steps.value(),
+            "replay": self.replay.value() / 100,
+            "seed": self.seed.value(),
+        }
+
+
+def items_text(count: int) -> str:
+    """``1 item``, ``2 items``."""
+    return f"{count:,} item" if count == 1 else f"{count:,} items"
