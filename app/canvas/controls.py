@@ -13,7 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 
-from app.workspace.gesture import Context, Key, Pointer, ToolKind
+from app.workspace.gesture import Context, Key, Mark, Pointer, ToolKind
 
 if TYPE_CHECKING:
     from app.canvas.canvas import Canvas
@@ -28,6 +28,7 @@ _KEYS = {
     Qt.Key.Key_Escape: "escape",
     Qt.Key.Key_Backspace: "backspace",
 }
+_BRUSHES = (Mark.BRUSH, Mark.ERASER, Mark.SEED)
 _LEFT, _RIGHT, _MIDDLE = (
     Qt.MouseButton.LeftButton,
     Qt.MouseButton.RightButton,
@@ -187,7 +188,11 @@ class Controls:
     def _pointer(self, kind: str, event: QMouseEvent) -> Pointer:
         view = self._canvas.view
         assert view is not None
-        y, x = view.to_image(*self._canvas.device(event.position()))
+        tool = self._canvas.gestures.tool
+        brushes = tool is not None and tool.cursor in _BRUSHES
+        # A brush paints just what its circle encloses; what asks for a pixel gets the one seen.
+        point = view.to_image if brushes else view.point_at
+        y, x = point(*self._canvas.device(event.position()))
         held = event.modifiers()
         return Pointer(
             kind,

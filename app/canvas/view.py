@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from segcore.base import Rect
 
 MAX_SCALE = 128.0
+# Far below what a screen resolves, far above what a float64 loses at 10^5 pixels.
+_HAIR = 1e-9
 # At least this much of the picture stays on the canvas however far it is dragged.
 _KEPT = 48
 
@@ -86,9 +88,20 @@ class View:
         dy, dx = y - self.origin[0], x - self.origin[1]
         return (dy * down[0] + dx * down[1]) / sy, (dy * right[0] + dx * right[1]) / sx
 
+    def point_at(self, y: float, x: float) -> tuple[float, float]:
+        """The image point of the mouse at device pixels (y, x).
+
+        The mouse names the upper left corner of a device pixel. Where the picture is turned, that
+        corner is the far edge of the image pixel that is seen there, and would be floored to its
+        neighbour; so it is drawn a hair inside.
+        """
+        iy, ix = self.to_image(y, x)
+        down, right = self._directions()
+        return iy - (_HAIR if sum(down) < 0 else 0.0), ix - (_HAIR if sum(right) < 0 else 0.0)
+
     def pixel_at(self, y: float, x: float) -> tuple[int, int] | None:
         """The image pixel under a place on the screen, or None beside the picture."""
-        iy, ix = self.to_image(y, x)
+        iy, ix = self.point_at(y, x)
         row, column = math.floor(iy), math.floor(ix)
         if 0 <= row < self.shape[0] and 0 <= column < self.shape[1]:
             return row, column

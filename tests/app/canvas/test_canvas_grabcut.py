@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +12,10 @@ import pytest
 from canvas_stage import LEFT, RIGHT, Stage
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+
+from app.theme.buttons import KeyButton
+from app.workspace import SolvedRegion
+from segcore.base import Rect
 
 MakeStage = Callable[..., Stage]
 
@@ -117,3 +123,71 @@ def test_another_tool_forgets_seeds_and_bar(disk: Stage) -> None:
     assert disk.workspace.pending is None
     assert not disk.canvas.gestures.is_running
     assert not disk.canvas.bar.isVisible()
+
+
+def test_solving_is_said_when_it_takes_long_and_not_before(
+    disk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk.workspace.jobs, "solve_grabcut", lambda *_: 7)  # never answered
+    said: list[str] = []
+    solving = disk.canvas.solving
+    solving.changed.connect(lambda: said.append(solving.text))
+    disk.drag((44, 60), (48, 68))
+    disk.canvas.cursor_painter.leave()
+    quiet = disk.pixels()
+    assert said == []
+    disk.qtbot.waitUntil(lambda: said == ["Solving"], timeout=10_000)
+    mark = (disk.pixels() != quiet).any(axis=2)
+    rows, columns = np.nonzero(mark)
+    near = disk.place(48, 68)
+    assert abs(int(rows.mean()) - near.y()) < 80
+    assert abs(int(columns.mean()) - near.x()) < 120
+    disk.qtbot.waitUntil(lambda: said[-1] == "Solving; Esc stops it", timeout=10_000)
+    disk.key(Qt.Key.Key_Escape)
+    assert said[-1] == ""
+    assert disk.workspace.has_seeds
+    disk.canvas.cursor_painter.leave()
+
+
+def test_a_quick_answer_is_not_announced(disk: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rects: list[Rect] = []
+    monkeypatch.setattr(
+        disk.workspace.jobs, "solve_grabcut", lambda z, rect, *_: rects.append(rect) or 7
+    )
+    said: list[str] = []
+    disk.canvas.solving.changed.connect(lambda: said.append(disk.canvas.solving.text))
+    disk.drag((44, 60), (48, 68))
+    found = np.ones((rects[0].height, rects[0].width), bool)
+    disk.workspace.region_solved.emit(SolvedRegion(7, 0, rects[0], found))
+    assert disk.workspace.pending is not None
+    assert not disk.canvas.solving._clock.isActive()
+    assert said == []
+
+
+def test_seeds_are_cleared_with_the_button_and_with_its_key(
+    make_window: Callable[..., Any], project_path: Path, qtbot: Any
+) -> None:
+    window = make_window(project_path)
+    canvas, w = window.canvas, window.workspace
+    QTest.keyClick(canvas, Qt.Key.Key_Q)
+    button = next(b for b in window.tool_bar.findChildren(KeyButton) if b.text() == "Clear seeds")
+    assert button.isVisible()
+    assert not button.isEnabled()
+    assert "There are no seeds." in button.toolTip()
+
+    def draw() -> None:
+        for y, x in ((200.0, 330.0), (205.0, 350.0)):
+            sy, sx = canvas.view.to_screen(y, x)
+            QTest.mouseClick(canvas, LEFT, Qt.KeyboardModifier.NoModifier, QPoint(int(sx), int(sy)))
+        qtbot.waitUntil(button.isEnabled, timeout=10_000)
+
+    draw()
+    QTest.mouseClick(button, LEFT)
+    assert not canvas.gestures.is_running
+    assert not w.has_seeds
+    assert w.pending is None
+    qtbot.waitUntil(lambda: not button.isEnabled(), timeout=10_000)
+    draw()
+    QTest.keyClick(canvas, Qt.Key.Key_Delete)
+    assert not canvas.gestures.is_running
+    assert not w.project.scribe.history(w.item.id)[-1].name.startswith("GrabCut")

@@ -87,7 +87,8 @@ def test_zooming_keeps_the_point_under_the_mouse(
     view = view.fitted()
     place = view.screen_rect(Rect(0, 0, *view.zoomed))
     at = place.y + share_y * place.height, place.x + share_x * place.width
-    if not (0 <= at[0] < view.size[0] and 0 <= at[1] < view.size[1]):
+    # A picture thinner than a screen pixel is shown as one: much of that lies beside it.
+    if view.pixel_at(*at) is None:
         return
     zoomed = view.zoomed_at(*at, scale)
     point = view.to_image(*at)
