@@ -214,10 +214,9 @@ def uncertainty(scores: Tensor) -> Tensor:
 
 def sample(maps: Tensor, places: Tensor) -> Tensor:
     """(B, F, N): a (B, F, h, w) map between its pixels, at (B, N, 2) places from 0 to 1."""
-    with torch.autocast(maps.device.type, enabled=False):
-        found = functional.grid_sample(
-            maps.float(), (2 * places - 1)[:, :, None], align_corners=False, padding_mode="border"
-        )
+    found = functional.grid_sample(
+        maps.float(), (2 * places - 1)[:, :, None], align_corners=False, padding_mode="border"
+    )
     return found[..., 0]
 
 
