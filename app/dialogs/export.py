@@ -24,12 +24,12 @@ class ExportDialog(Sheet):
     advanced = Signal(int, int)
 
     def __init__(self, host: DialogHost) -> None:
-        from segcore.formats import FORMATS
+        from segcore.formats import formats
 
         super().__init__(host, "Export", "Export", "file-output")
         project = host.workspace.project
         self.format = ComboBox()
-        for row in FORMATS:
+        for row in formats():
             if row.writes is not None:
                 self.format.addItem(row.title, row.key)
         counts = Counter(item.state for item in project.items)

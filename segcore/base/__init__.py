@@ -1,4 +1,7 @@
-"""What every other part stands on: errors, geometry, classes, digests. Imports nothing of ours."""
+"""What every other part stands on: errors, geometry, classes, digests, plug-ins.
+
+Imports nothing of ours.
+"""
 
 from segcore.base.classes import CLASS_PRESETS, ClassId, ClassSet, SegClass
 from segcore.base.digest import digest_bytes, digest_file

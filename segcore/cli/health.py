@@ -18,6 +18,8 @@ from pathlib import Path
 import segcore
 from segcore.cli.console import size_text
 from segcore.cli.host import Finding
+from segcore.formats import format_plugins
+from segcore.models.registry import model_plugins
 from segcore.projects.places import places
 
 _SHOWN = (
@@ -50,7 +52,7 @@ print(json.dumps({
 
 def findings() -> list[Finding]:
     """Everything that can be seen without a screen, in sections."""
-    return [*_machine(), *_packages(), *_torch(), *_extras(), *_folders()]
+    return [*_machine(), *_packages(), *_torch(), *_extras(), *_plugins(), *_folders()]
 
 
 def _machine() -> list[Finding]:
@@ -122,6 +124,15 @@ def _extras() -> list[Finding]:
     if compiler is None:
         remedy += " (it compiles: install a C++ compiler first; Debian: g++ and python3-dev)"
     return [Finding("Extras", "crf", "not installed: no dense CRF", remedy)]
+
+
+def _plugins() -> list[Finding]:
+    """What other packages add; one that does not load is said, and stops nothing."""
+    loaded = [*format_plugins(), *model_plugins()]
+    return [
+        Finding("Plug-ins", plugin.name, plugin.problem or plugin.package, plugin.hint)
+        for plugin in loaded
+    ]
 
 
 def _folders() -> list[Finding]:

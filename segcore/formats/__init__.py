@@ -4,7 +4,15 @@ from segcore.formats.item import ExportItem, ExportOptions, ExportReport
 from segcore.formats.mapping import Mapped, classes_found, to_classes, to_instances, with_instances
 from segcore.formats.maskfile import MaskFile, load_mask, require_place, require_size
 from segcore.formats.reading import ReadMask, read_mask
-from segcore.formats.table import FORMATS, Format, describe, format_of, write
+from segcore.formats.table import (
+    FORMATS,
+    Format,
+    describe,
+    format_of,
+    format_plugins,
+    formats,
+    write,
+)
 
 __all__ = [
     "FORMATS",
@@ -18,6 +26,8 @@ __all__ = [
     "classes_found",
     "describe",
     "format_of",
+    "format_plugins",
+    "formats",
     "load_mask",
     "read_mask",
     "require_place",

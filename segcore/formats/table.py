@@ -1,13 +1,18 @@
-"""The table of formats: dialogs, ``--format`` and the round-trip test are made from it."""
+"""The table of formats: dialogs, ``--format`` and the round-trip test are made from it.
+
+Other packages add rows through the entry point group ``maskwright.formats``.
+"""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from segcore.base import BadFile, ClassSet
+from segcore.base import BadFile, ClassSet, plugins
 from segcore.formats.coco import describe_coco, write_coco
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem
 from segcore.formats.nifti import describe_nifti, write_nifti
@@ -71,6 +76,28 @@ FORMATS: tuple[Format, ...] = (
 )
 
 
+def formats() -> tuple[Format, ...]:
+    """Every row: ours, then those of installed plug-ins."""
+    return (*FORMATS, *(p.value for p in format_plugins() if not p.problem))
+
+
+@functools.cache
+def format_plugins() -> tuple[plugins.Plugin, ...]:
+    """The plug-ins of the formats, those that take no part included; looked for once."""
+    taken = {row.key for row in FORMATS}
+
+    def accept(row: Any) -> None:
+        if not isinstance(row, Format):
+            raise plugins.NotOfItsKind(f"is no Format but a {type(row).__name__}")
+        if not re.fullmatch("[a-z][a-z0-9_-]*", row.key):
+            raise plugins.NotOfItsKind(f'has the key "{row.key}", which is no plain small word')
+        if row.key in taken:
+            raise plugins.NotOfItsKind(f'has the key "{row.key}", which another format has')
+        taken.add(row.key)
+
+    return plugins.load_plugins(plugins.FORMATS, accept)
+
+
 def format_of(key: str) -> Format:
     """The row with this key.
 
@@ -78,10 +105,11 @@ def format_of(key: str) -> Format:
     ------
     BadFile : there is none; names those there are.
     """
-    for row in FORMATS:
+    rows = formats()
+    for row in rows:
         if row.key == key:
             return row
-    raise BadFile(f'There is no format "{key}".', f"Known are {', '.join(f.key for f in FORMATS)}.")
+    raise BadFile(f'There is no format "{key}".', f"Known are {', '.join(f.key for f in rows)}.")
 
 
 def write(

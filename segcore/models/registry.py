@@ -9,10 +9,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from segcore.base import ClassSet, MaskwrightError
+from segcore.base import ClassSet, MaskwrightError, plugins
 from segcore.models.prepare import Preparation
 from segcore.models.spec import ModelSpec
 
@@ -46,7 +45,6 @@ _FAMILY_MODULES = (
     "segcore.models.deeplab",
     "segcore.models.pointrend",
 )
-_GROUP = "maskwright.models"
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,7 @@ class Architecture:
 
 _TABLE: dict[str, Architecture] = {}
 _loaded = False
+_plugins: tuple[plugins.Plugin, ...] = ()
 
 
 def register(
@@ -182,14 +181,19 @@ def register(
 
 def architectures() -> Mapping[str, Architecture]:
     """Every architecture by name, those of installed plug-ins included."""
-    global _loaded
+    global _loaded, _plugins
     if not _loaded:
         _loaded = True
         for module in _FAMILY_MODULES:
             importlib.import_module(module)
-        for point in entry_points(group=_GROUP):
-            point.load()
+        _plugins = plugins.load_plugins(plugins.MODELS)
     return _TABLE
+
+
+def model_plugins() -> tuple[plugins.Plugin, ...]:
+    """The plug-ins of the architectures, those that do not load included."""
+    architectures()
+    return _plugins
 
 
 def architecture(name: str) -> Architecture:

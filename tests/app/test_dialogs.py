@@ -87,11 +87,11 @@ def test_about_says_what_it_is_not(make_window: Make) -> None:
 
 
 def test_export_offers_the_formats_that_are_written(make_window: Make, project_path: Path) -> None:
-    from segcore.formats import FORMATS
+    from segcore.formats import formats
 
     dialog = ExportDialog(make_window(project_path))
     shown = [dialog.format.itemData(i) for i in range(dialog.format.count())]
-    assert shown == [f.key for f in FORMATS if f.writes is not None]
+    assert shown == [f.key for f in formats() if f.writes is not None]
     assert not dialog.main_button.isEnabled()  # nothing is corrected or accepted yet
     assert dialog.main_button.toolTip()
 

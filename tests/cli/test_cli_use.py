@@ -168,6 +168,25 @@ def test_doctor_says_where_things_live_and_what_is_missing(done: Command) -> Non
     assert told["healthy"]
 
 
+def test_doctor_names_a_plugin_that_does_not_load_and_is_healthy(
+    done: Command, tmp_path: Path, monkeypatch
+) -> None:
+    from segcore.formats import table
+
+    info = tmp_path / "site" / "mw_lame-0.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mw-lame\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text("[maskwright.formats]\nlame = mw_lame_gone:ROW\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    table.format_plugins.cache_clear()
+    told = done("doctor", "--json").json
+    table.format_plugins.cache_clear()
+    (row,) = [row for row in told["findings"] if row["section"] == "Plug-ins"]
+    assert row["value"].startswith('The plug-in "lame" of mw-lame 0.1 does not load')
+    assert row["remedy"] == "Update it, or take it away: pip uninstall mw-lame"
+    assert told["healthy"]
+
+
 def test_doctor_fails_where_something_needed_is_missing(maskwright: Command, monkeypatch) -> None:
     from segcore.cli.host import Finding
 
