@@ -63,6 +63,9 @@ HAS_MODEL_LAYER = Condition(
     lambda w: w.model is not None or w.proposal is not None, "No model has predicted this item."
 )
 HAS_PROPOSAL = Condition(lambda w: w.proposal is not None, "No proposal waits for an answer.")
+HAS_DROPPED = Condition(
+    lambda w: w.dropped is not None and not w.read_only, "No proposal of this item was dropped."
+)
 HAS_TICKED = Condition(
     lambda w: w.proposal is not None and bool(w.offer.ticked),
     "Tick classes of a proposal in the classes panel first.",

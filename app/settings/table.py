@@ -137,6 +137,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("memory.tools", {}, Memory(dict), "Tool options", "Tool to its options."),
     Setting("memory.keys", {}, Memory(dict), "Own shortcuts", "Action to its keys."),
     Setting(
+        "memory.dropped", [], Memory(list), "Dropped proposals", "Ids of their layers, newest last."
+    ),
+    Setting(
         "memory.accept_fill", {}, Memory(dict), "Fill on accept", "Project to a class id, or 0."
     ),
 )

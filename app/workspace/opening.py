@@ -43,6 +43,8 @@ class Opening(Steps):
         self.truth: Labels | None = None
         self.model: Any = None
         self.proposal: Any = None
+        self.dropped: Any = None
+        """The prediction that would be the proposal, had the person not said no to it."""
         self.image: ImageSource | None = None
         self._windows: dict[str, tuple[float, float]] = {}
         self._slices: dict[str, int] = {}
@@ -63,7 +65,7 @@ class Opening(Steps):
     def _forget_items(self) -> None:
         """The project is closed: nothing is on screen, nothing is kept for later."""
         self.item = self.labels = self.truth = self.image = None
-        self.model = self.proposal = self.pending = self.requested = None
+        self.model = self.proposal = self.dropped = self.pending = self.requested = None
         self.overviews.follow(None, "", "", 0)
         self._shelf.clear()
         self._windows.clear()
@@ -150,6 +152,9 @@ class Opening(Steps):
         self.item, self.image = opened.item, opened.image
         self.labels, self.truth = opened.labels, opened.truth
         self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z
+        self.dropped = None
+        if self.proposal is not None and self.proposal.id in self.settings.get("memory.dropped"):
+            self.dropped, self.proposal = self.proposal, None
         self.window = self._windows.get(opened.item.id, opened.window)
         self._may_undo = self._may_redo = False
         self.overviews.follow(opened.image, opened.item.name, opened.item.id, opened.z)
@@ -160,7 +165,7 @@ class Opening(Steps):
         else:
             self.image_loaded.emit(opened.image)
         self.labels_changed.emit(opened.labels, None)
-        self.proposal_changed.emit(opened.proposal)
+        self.proposal_changed.emit(self.proposal)
         self.scorekeeper.open(opened.item, self.classes, opened.labels)
         self._refresh_history()
         # After the frame is painted: what comes next must not delay what is shown now.
@@ -215,7 +220,7 @@ class Opening(Steps):
     def show_prediction(self, layer: Any, *, proposal: bool) -> None:
         """A prediction of the open item was stored; it waits as a proposal or was adopted."""
         self.model = layer
-        self.proposal = layer if proposal else None
+        self.proposal, self.dropped = (layer if proposal else None), None
         self.proposal_changed.emit(self.proposal)
         self.look_changed.emit()
 

@@ -10,6 +10,9 @@ from app.workspace.messages import Message
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
 
+# Proposals that were said no to and are remembered: some days of work.
+_DROPPED = 5000
+
 
 def accept(workspace: Workspace) -> None:
     """Mark the open item as right and go on; the toast can take it back.
@@ -85,7 +88,6 @@ def take_proposal(workspace: Workspace, where: Any = "all") -> None:
         where = workspace.offer.ticked
     if not where:
         return
-    answered = where in ("all", "not_mine") if isinstance(where, str) else False
 
     def work() -> Any:
         return replace(project.take(item, proposal, where), name=name)
@@ -97,7 +99,10 @@ def take_proposal(workspace: Workspace, where: Any = "all") -> None:
             workspace.set_view_mode("label")  # what was looked at is in the label now
         workspace.submit(edit)
         workspace.offer.untick_all()
-        if answered:
+        if where == "all":
+            workspace.proposal = None  # undo brings it back: it was not said no to
+            workspace.proposal_changed.emit(None)
+        elif where == "not_mine":
             drop_proposal(workspace)
         workspace.tell(f"{name.replace('Take', 'Took', 1)}", ("Undo", take_back))
 
@@ -122,8 +127,31 @@ def _part_name(workspace: Workspace, where: Any) -> str:
 
 
 def drop_proposal(workspace: Workspace) -> None:
-    """Leave the label as it is; the prediction stays as a layer."""
-    if workspace.proposal is None:
+    """Leave the label as it is, and offer this prediction no more unless it is asked for.
+
+    It stays as a layer.
+    """
+    dropped = workspace.proposal
+    if dropped is None:
         return
-    workspace.proposal = None
+    workspace.proposal, workspace.dropped = None, dropped
+    _remember(workspace, [*_others(workspace, dropped), dropped.id])
     workspace.proposal_changed.emit(None)
+
+
+def offer_again(workspace: Workspace) -> None:
+    """Have the prediction that was dropped wait as a proposal again."""
+    dropped = workspace.dropped
+    if dropped is None:
+        return
+    workspace.proposal, workspace.dropped = dropped, None
+    _remember(workspace, _others(workspace, dropped))
+    workspace.proposal_changed.emit(dropped)
+
+
+def _others(workspace: Workspace, layer: Any) -> list[str]:
+    return [kept for kept in workspace.settings.get("memory.dropped") if kept != layer.id]
+
+
+def _remember(workspace: Workspace, dropped: list[str]) -> None:
+    workspace.settings.set("memory.dropped", dropped[-_DROPPED:])

@@ -165,7 +165,12 @@ class Workspace(Opening):
         review.take_proposal(self, where)
 
     def drop_proposal(self) -> None:
+        """Leave the label as it is; the proposal is not offered again by itself."""
         review.drop_proposal(self)
+
+    def offer_again(self) -> None:
+        """Have the prediction that was dropped wait as a proposal again."""
+        review.offer_again(self)
 
     def predict(self, ids: list[str] | None = None) -> None:
         """Predict these items, or the open one."""

@@ -242,3 +242,20 @@ def test_differences_follow_strokes_and_equal_a_count_of_all_pixels(
         rect = Rect(10 * number, 15, 30, 40)
         draft.write(shape[0] // 2, rect, np.ones((30, 40), bool), class_id=1, origin=2)
         ours = ours.after(draft.close("Block", "block"))
+
+
+def test_a_dropped_proposal_stays_dropped_until_it_is_asked_for(desk: Desk) -> None:
+    w = desk.workspace
+    first = w.item.id
+    desk.click(desk.bar.drop)
+    desk.qtbot.waitUntil(lambda: not desk.bar.isVisible())
+    for wanted in (w.queue.order[1], first):
+        w.open_item(wanted)
+        desk.qtbot.waitUntil(lambda wanted=wanted: w.item.id == wanted, timeout=20_000)
+    assert w.item.proposal is not None  # the store still has it
+    assert w.proposal is None
+    assert not desk.bar.isVisible()
+    desk.window.actions_set.run("proposal.again")
+    assert desk.bar.isVisible()
+    desk.click(desk.bar.take.main)
+    desk.wait_for(desk.proposed)
