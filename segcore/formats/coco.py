@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import segcore
-from segcore.base import ClassSet, Rect, SegClass
+from segcore.base import ClassSet, Rect
+from segcore.formats.coco_classes import background_of, category, category_ids, has_values
 from segcore.formats.export import NOTICE, Export, run, shared_sentences
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem
-from segcore.formats.rle import Runs, compress, runs_by_key
+from segcore.formats.manifest import MADE_BY
+from segcore.formats.rle import Runs, compress, joined, runs_by_key
+from segcore.labels import Labels
 
 ANNOTATIONS = "annotations.json"
 # Columns read at once; a huge picture is never in memory as a whole.
@@ -31,8 +34,8 @@ def write_coco(
     options: ExportOptions = DEFAULTS,
     on_item: OnItem | None = None,
 ) -> ExportReport:
-    """``annotations.json`` with one annotation for each object, and one for each class region of
-    a picture that is not divided into objects, with all its parts and holes."""
+    """``annotations.json`` with one annotation for each object of every layer, and one for each
+    class region of a picture that is not divided into objects, with all its parts and holes."""
     return run("coco", _write_items, items, out, classes, options, on_item)
 
 
@@ -40,15 +43,18 @@ def describe_coco(
     items: Sequence[ExportItem], classes: ClassSet, options: ExportOptions = DEFAULTS
 ) -> list[str]:
     """What COCO cannot hold, in sentences."""
-    number = "value in mask files" if _by_value(classes) else "id in the project"
+    number = "value in mask files" if has_values(classes) else "id in the project"
     sentences = [
         f"The category_id of a class is its {number}; numbers are never changed.",
         "Regions are written as run lengths, not polygons, so they are exact.",
         "Unlabelled pixels have no annotation.",
     ]
-    background = _background(classes)
+    background = background_of(classes)
     if background is not None:
-        sentences.append(f'"{background.name}" is a category, but gets no annotation.')
+        sentences.append(
+            f'"{background.name}" is a category, but gets no annotation; where a picture has '
+            'unlabelled pixels too, they are named under "unlabelled".'
+        )
     void = [c.name for c in classes.active if c.ignore]
     if void:
         sentences.append(
@@ -61,49 +67,33 @@ def describe_coco(
     return sentences + shared_sentences(items, classes, options)
 
 
-def category_ids(classes: ClassSet) -> dict[int, int]:
-    """Class id -> category_id: the classes' values if all have one, else their ids."""
-    by_value = _by_value(classes)
-    return {c.id: c.value if by_value and c.value is not None else c.id for c in classes.active}
-
-
-def _by_value(classes: ClassSet) -> bool:
-    return all(c.value is not None for c in classes.active)
-
-
-def _background(classes: ClassSet) -> SegClass | None:
-    """The class that COCO leaves to what has no annotation: value 0 and without a colour."""
-    zero = classes.by_value(0)
-    return zero if zero is not None and zero.colour is None and not zero.ignore else None
-
-
 def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
     categories = category_ids(export.classes)
-    background = _background(export.classes)
-    left_out = {0} if background is None else {0, background.id}
+    background = background_of(export.classes)
+    left_out = set() if background is None else {background.id}
     pictures: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for item in items:
         stem = export.names.stem_of(item.name)
         first_picture, first_annotation = len(pictures), len(annotations)
         export.add_item(item, stem)
-        file = _file_of(item, stem, export.items[-1]["images"])
+        file = file_of(item, stem, export.items[-1]["images"])
         for z in range(item.shape.z):
-            picture = _picture(len(pictures) + 1, item, z, file)
-            pictures.append(picture)
-            for class_id, instance, runs in _regions(item, z):
-                if class_id in left_out or class_id not in categories:
-                    continue
-                annotations.append(
-                    _annotation(
-                        len(annotations) + 1,
-                        picture["id"],
-                        categories[class_id],
-                        instance,
-                        runs,
-                        item,
-                    )
-                )
+            entry = picture(len(pictures) + 1, item, z, file)
+            pictures.append(entry)
+            unlabelled: list[Runs] = []
+            for layer, labels in enumerate((item.labels, *item.further), 1):
+                for class_id, instance, runs in regions(labels, z):
+                    if layer == 1 and class_id not in categories:
+                        unlabelled.append(runs)
+                    if class_id not in categories or (class_id in left_out and not instance):
+                        continue
+                    number, category_id = len(annotations) + 1, categories[class_id]
+                    made = _annotation(number, entry["id"], category_id, instance, runs, item)
+                    annotations.append(made | ({"layer": layer} if layer > 1 else {}))
+            if unlabelled and background is not None:
+                # What has no annotation is background, where there is one.
+                entry["unlabelled"] = _run_lengths(joined(unlabelled))
         export.items[-1]["image_ids"] = [p["id"] for p in pictures[first_picture:]]
         export.items[-1]["annotations"] = len(annotations) - first_annotation
     export.target.write_json(
@@ -111,28 +101,21 @@ def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
         {
             "info": {
                 "description": f"Exported by Maskwright. {NOTICE}",
+                "made_by": MADE_BY,
                 "version": segcore.__version__,
             },
             "licenses": [],
-            "categories": [_category(c, categories[c.id]) for c in export.classes.active],
+            "categories": [
+                category(c, categories[c.id], background=c is background)
+                for c in export.classes.active
+            ],
             "images": pictures,
             "annotations": annotations,
         },
     )
 
 
-def _category(c: SegClass, number: int) -> dict[str, Any]:
-    return {
-        "id": number,
-        "name": c.name,
-        "supercategory": "thing" if c.thing else "stuff",
-        "isthing": int(c.thing),
-        "ignore": int(c.ignore),
-        "color": list(c.rgb or (0, 0, 0)),
-    }
-
-
-def _file_of(item: ExportItem, stem: str, files: list[dict[str, Any]]) -> str:
+def file_of(item: ExportItem, stem: str, files: list[dict[str, Any]]) -> str:
     """What the pictures of an item name as their file: of a series the folder, because the order
     of its files by name need not be that of its slices."""
     if not files:
@@ -141,34 +124,40 @@ def _file_of(item: ExportItem, stem: str, files: list[dict[str, Any]]) -> str:
     return (first.parent if item.images[0].is_dir() else first).as_posix()
 
 
-def _picture(number: int, item: ExportItem, z: int, file: str) -> dict[str, Any]:
-    picture: dict[str, Any] = {
+def picture(number: int, item: ExportItem, z: int, file: str) -> dict[str, Any]:
+    """The entry of a picture or slice in "images"."""
+    entry: dict[str, Any] = {
         "id": number,
         "file_name": file,
         "width": item.shape.x,
         "height": item.shape.y,
     }
     if item.shape.is_volume:
-        picture["slice"] = z
+        entry["slice"] = z
     if item.split is not None:
-        picture["split"] = item.split
-    return picture
+        entry["split"] = item.split
+    return entry
 
 
-def _regions(item: ExportItem, z: int) -> Iterator[tuple[int, int, Runs]]:
+def regions(labels: Labels, z: int) -> Iterator[tuple[int, int, Runs]]:
     """Class, object (0 for none) and pixels of every region of a slice."""
-    for key, runs in runs_by_key(_bands(item, z), item.shape.y, item.shape.x).items():
+    for key, runs in runs_by_key(_bands(labels, z), labels.shape.y, labels.shape.x).items():
         yield key >> 32, key & 0xFFFFFFFF, runs
 
 
-def _bands(item: ExportItem, z: int) -> Iterator[NDArray[np.int64]]:
+def _bands(labels: Labels, z: int) -> Iterator[NDArray[np.int64]]:
     """The slice from left to right as class * 2^32 + object."""
-    for x in range(0, item.shape.x, _BAND):
-        rect = Rect(0, x, item.shape.y, min(_BAND, item.shape.x - x))
-        keys = item.labels.read(rect, z).astype(np.int64) << 32
-        if item.has_instances:
-            keys |= item.labels.read(rect, z, "instance").astype(np.int64)
+    has_objects = labels.has_plane("instance")
+    for x in range(0, labels.shape.x, _BAND):
+        rect = Rect(0, x, labels.shape.y, min(_BAND, labels.shape.x - x))
+        keys = labels.read(rect, z).astype(np.int64) << 32
+        if has_objects:
+            keys |= labels.read(rect, z, "instance").astype(np.int64)
         yield keys
+
+
+def _run_lengths(runs: Runs) -> dict[str, Any]:
+    return {"size": [runs.height, runs.width], "counts": compress(runs.counts())}
 
 
 def _annotation(
@@ -178,7 +167,7 @@ def _annotation(
         "id": number,
         "image_id": picture,
         "category_id": category,
-        "segmentation": {"size": [runs.height, runs.width], "counts": compress(runs.counts())},
+        "segmentation": _run_lengths(runs),
         "area": runs.area,
         "bbox": list(runs.bbox),
         "iscrowd": 0,
@@ -186,5 +175,6 @@ def _annotation(
     if instance:
         annotation["instance_id"] = instance
         if item.instances.get(instance):
-            annotation["attributes"] = dict(item.instances[instance])
+            annotation["attributes"] = attributes = dict(item.instances[instance])
+            annotation["iscrowd"] = int(bool(attributes.pop("iscrowd", False)))
     return annotation

@@ -187,6 +187,13 @@ def shared_sentences(
     return sentences
 
 
+def further_sentences(items: Sequence[ExportItem]) -> list[str]:
+    """What a format says that has one number a pixel, of objects that overlap others."""
+    if not any(item.further for item in items):
+        return []
+    return ["Objects that overlap others are in further layers, which only COCO annotations hold."]
+
+
 def run(
     key: str,
     write_items: Callable[[Export, Iterable[ExportItem]], None],

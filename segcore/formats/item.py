@@ -23,6 +23,7 @@ class ExportItem:
     name : the item's name; files are called after it.
     images : its files, or the folder of its series; empty if there are none.
     labels : what is exported.
+    further : further layers of it, with objects that overlap others.
     affine : (4, 4), index (x, y, z, 1) to RAS+ millimetres, or None.
     spacing : millimetres between voxel centres, or None.
     state, split, group : said in the manifest.
@@ -38,6 +39,7 @@ class ExportItem:
     split: str | None = None
     group: str | None = None
     instances: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    further: tuple[Labels, ...] = ()
 
     @property
     def shape(self) -> Shape:

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 import segcore
 from segcore.base import ClassSet
-from segcore.formats.export import NOTICE, Export, Numbers, run, shared_sentences, smallest
+from segcore.formats.export import (
+    NOTICE,
+    Export,
+    Numbers,
+    further_sentences,
+    run,
+    shared_sentences,
+    smallest,
+)
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem
 
 _LABEL_INTENT = "label"
@@ -56,7 +64,7 @@ def describe_nifti(
         )
     if any(item.has_instances for item in items):
         sentences.append("The numbers of objects are in files of their own.")
-    return sentences + shared_sentences(items, classes, options)
+    return sentences + further_sentences(items) + shared_sentences(items, classes, options)
 
 
 def _write_items(export: Export, items: Iterable[ExportItem]) -> None:

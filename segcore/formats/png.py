@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet
-from segcore.formats.export import Export, Numbers, run, shared_sentences, smallest
+from segcore.formats.export import (
+    Export,
+    Numbers,
+    further_sentences,
+    run,
+    shared_sentences,
+    smallest,
+)
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem
 
 
@@ -45,7 +52,7 @@ def describe_png(
         )
     if any(item.has_instances for item in items):
         sentences.append("The numbers of objects are in files of their own.")
-    return sentences + shared_sentences(items, classes, options)
+    return sentences + further_sentences(items) + shared_sentences(items, classes, options)
 
 
 def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
@@ -78,7 +85,8 @@ def _write_objects(export: Export, item: ExportItem, stem: str) -> list[dict[str
 
 
 def encode_png(values: NDArray[Any]) -> bytes:
-    """The bytes of a grey PNG of 8 or 16 bits, by the dtype of `values` (h, w)."""
+    """The bytes of a PNG of 8 or 16 bits, by the dtype of `values`: grey (h, w), or colours
+    (h, w, 3) with blue first."""
     done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise ValueError(f"no PNG of {values.shape} {values.dtype}")

@@ -7,7 +7,7 @@ difference to the one before last, in groups of five bits, with the sign carried
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,21 @@ class Runs:
         lengths = np.diff(borders, prepend=0)
         rest = self.height * self.width - int(self.ends[-1])
         return np.append(lengths, rest) if rest else lengths
+
+
+def joined(parts: Sequence[Runs]) -> Runs:
+    """The pixels of several keys of one picture as one."""
+    starts = np.concatenate([runs.starts for runs in parts])
+    ends = np.concatenate([runs.ends for runs in parts])
+    order = np.argsort(starts)
+    starts, ends = starts[order], ends[order]
+    apart = starts[1:] != ends[:-1]
+    return Runs(
+        starts[np.concatenate([[True], apart])],
+        ends[np.concatenate([apart, [True]])],
+        parts[0].height,
+        parts[0].width,
+    )
 
 
 def runs_by_key(bands: Iterable[NDArray[Any]], height: int, width: int) -> dict[int, Runs]:
@@ -112,3 +127,43 @@ def compress(counts: NDArray[np.int64]) -> str:
     # (number of counts, groups of each), read row by row without the places that are not needed.
     written = np.stack(groups, axis=1)[np.stack(going, axis=1)] if groups else np.zeros(0, np.uint8)
     return written.tobytes().decode("ascii")
+
+
+def decompress(text: str) -> NDArray[np.int64]:
+    """Counts out of the COCO API's string.
+
+    Raises
+    ------
+    ValueError : the string is no such thing, or ends too early.
+    """
+    data = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not data.size:
+        return data
+    if data.min() < 0 or data.max() > 63 or data[-1] & 32:
+        raise ValueError("no compressed run lengths")
+    ends = np.flatnonzero(~(data & 32).astype(bool))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > 12:
+        raise ValueError("a count of more than 60 bits")
+    place = np.arange(data.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((data & 31) << (5 * place), starts)
+    # The last group of a negative number has its highest bit set.
+    values -= np.where(data[ends] & 16, np.int64(1) << (5 * lengths), 0)
+    for first in (1, 2):
+        values[first::2] = np.cumsum(values[first::2])
+    return values
+
+
+def mask_of(counts: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
+    """The mask (height, width) that run lengths stand for.
+
+    Raises
+    ------
+    ValueError : they are not as many pixels as the picture has.
+    """
+    counts = np.asarray(counts, np.int64).reshape(-1)
+    if (counts < 0).any() or int(counts.sum()) != height * width:
+        raise ValueError(f"{int(counts.sum()):,} pixels for a picture of {width} x {height}")
+    inside = np.arange(counts.size) % 2 == 1
+    return np.repeat(inside, counts).reshape(width, height).T

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from segcore.base import BadFile, ClassSet, plugins
 from segcore.formats.coco import describe_coco, write_coco
+from segcore.formats.coco_panoptic import describe_coco_panoptic, write_coco_panoptic
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem
 from segcore.formats.nifti import describe_nifti, write_nifti
 from segcore.formats.png import describe_png, write_png
@@ -71,6 +72,14 @@ class Format:
 FORMATS: tuple[Format, ...] = (
     Format("png", "PNG masks", (".png",), read_mask, write_png, describe_png),
     Format("coco", "COCO annotations", (".json",), None, write_coco, describe_coco),
+    Format(
+        "coco_panoptic",
+        "COCO panoptic",
+        (".json",),
+        None,
+        write_coco_panoptic,
+        describe_coco_panoptic,
+    ),
     Format("nifti", "NIfTI labels", (".nii", ".nii.gz"), read_mask, write_nifti, describe_nifti),
     Format("tiff", "TIFF masks", (".tif", ".tiff"), read_mask, None, None),
 )

@@ -78,6 +78,7 @@ def _export_items(items: list[Item]) -> Iterator[ExportItem]:
             name=item.name,
             images=tuple(source.file for source in item.sources),
             labels=item.labels,
+            further=item.further_labels,
             affine=item.affine,
             spacing=item.spacing,
             state=item.state,

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from segcore.base import CLASS_PRESETS, BadFile, ClassSet, MaskwrightError, SegClass
 from segcore.formats import read_mask
+from segcore.formats.coco_reading import read_coco
 from segcore.images import open as open_image
+from segcore.projects.coco import CocoMatch, CocoRole, import_coco, match_coco
 from segcore.projects.masks import class_named, find_classes, object_classes
 from segcore.projects.matching import Matched, images_in, masks_in, match
 from segcore.projects.splits import HoldOut, groups_of, held_out
@@ -42,6 +44,8 @@ class NewProject:
     hold_out : which items no run trains on.
     as_stack : open DICOM series that are no even volume slice by slice, without distances; else
         they are left out.
+    coco : COCO file of instances or of panoptic segments; its categories are the classes.
+    coco_as : what its annotations become.
     """
 
     path: Path
@@ -54,6 +58,8 @@ class NewProject:
     group_by: str | None = None
     hold_out: HoldOut = field(default_factory=HoldOut)
     as_stack: bool = False
+    coco: Path | None = None
+    coco_as: CocoRole = "labels"
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,10 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
                 f"No file in {folders[name]} has the name of an image in {plan.images}.",
                 "Images and masks belong together by their names without the ending.",
             )
+    coco = _coco(plan, images)
+    if coco is not None:
+        plan = replace(plan, classes=coco.file.classes)
+        matched["annotations"] = coco.matched
     classes, instances, hints = _classes(plan, matched, stage)
     opened, refused, image_hints = _open_all(images, plan.as_stack, stage)
     groups = groups_of(list(opened), plan.group_by)
@@ -141,6 +151,9 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
                     masks = matched[kind.name].pairs
                     pairs = {made[stem]: masks[stem] for stem in made if stem in masks}
                     hints += _import(project, kind, pairs, instances, stage)
+            if coco is not None:
+                import_coco(project, coco, made, plan.coco_as, stage)
+                hints += coco.hints
     except BaseException:
         # Nobody has seen this folder yet; half a project would only be in the way.
         shutil.rmtree(path, ignore_errors=True)
@@ -155,6 +168,19 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
         refused=tuple(refused),
         hints=(*hints, *image_hints),
     )
+
+
+def _coco(plan: NewProject, images: Mapping[str, Path]) -> CocoMatch | None:
+    if plan.coco is None:
+        return None
+    if plan.classes is not None:
+        raise BadFile("A COCO file has its own classes.", "Leave the classes out.")
+    if getattr(plan, plan.coco_as) is not None:
+        raise BadFile(
+            f"{plan.coco_as.capitalize()} are given twice, as a folder and as a COCO file.",
+            "Leave one of them out.",
+        )
+    return match_coco(read_coco(plan.coco), images, plan.images)
 
 
 def _require_free(path: Path) -> Path:

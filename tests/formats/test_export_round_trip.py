@@ -26,7 +26,7 @@ from segcore.formats import (
     with_instances,
     write,
 )
-from segcore.formats.coco import category_ids
+from segcore.formats.coco_classes import category_ids
 from segcore.labels import Labels
 
 # pycocotools 2 decodes with a call that numpy 2 deprecates.
@@ -158,7 +158,7 @@ def test_files_are_as_small_as_their_numbers_allow(tmp_path, camvid_items, nucle
 
 
 def test_the_same_labels_give_the_same_bytes(tmp_path, camvid_items):
-    for key in ("png", "coco", "nifti"):
+    for key in ("png", "coco", "coco_panoptic", "nifti"):
         for name in ("a", "b"):
             write(key, camvid_items[:2], tmp_path / key / name, CAMVID)
         a, b = (manifest_of(tmp_path / key / name)["files"] for name in ("a", "b"))
@@ -226,6 +226,9 @@ def test_pixels_of_a_retired_class_are_unlabelled_and_noted(tmp_path, key):
     if key == "coco":
         areas = [a["area"] for a in coco_of(tmp_path / "out").anns.values()]
         assert areas == [1, 2]
+    elif key == "coco_panoptic":
+        (annotation,) = json.loads((tmp_path / "out/panoptic.json").read_text())["annotations"]
+        assert [s["area"] for s in annotation["segments_info"]] == [1, 2]
     else:
         ids, _ = read_back(tmp_path / "out", manifest_of(tmp_path / "out")["items"][0], classes)
         np.testing.assert_array_equal(ids[0], [[1, 0, 0], [3, 3, 0]])

@@ -14,7 +14,9 @@ from segcore.cli.command import Command
 def export(
     project: Annotated[Path, typer.Argument(help="The project.")],
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    form: Annotated[str, typer.Option("--format", metavar="png|coco|nifti", help="What to write.")],
+    form: Annotated[
+        str, typer.Option("--format", metavar="png|coco|coco_panoptic|nifti", help="What to write.")
+    ],
     states: Annotated[
         str, typer.Option(help="States of the items to write, with commas, or all.")
     ] = "corrected,accepted",
@@ -45,7 +47,7 @@ def export(
 COMMAND = Command(
     "export",
     export,
-    "Write the labels of a project as PNG masks, COCO or NIfTI.\n\n"
+    "Write the labels of a project as PNG masks, COCO, COCO panoptic or NIfTI.\n\n"
     "Beside the files stands manifest.json with the classes, the split and the digests of images "
     "and masks. Rejected items are never written.",
     "maskwright export street.maskwright out --format coco --states corrected,accepted",

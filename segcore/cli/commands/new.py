@@ -26,6 +26,16 @@ def new(
         Path | None, typer.Option(help="Masks of another model; shown as its prediction.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Masks that a person made.")] = None,
+    coco: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="COCO annotations, instances or panoptic; its categories are the classes.",
+        ),
+    ] = None,
+    coco_as: Annotated[
+        str, typer.Option("--coco-as", metavar="labels|truth", help="What the annotations become.")
+    ] = "labels",
     classes: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +78,8 @@ def new(
     from segcore.projects.new import NewProject, create_project, is_uneven
     from segcore.projects.splits import HoldOut
 
+    if coco_as not in ("labels", "truth"):
+        raise typer.BadParameter("annotations become labels or truth", param_hint="--coco-as")
     plan = NewProject(
         path=project,
         images=images,
@@ -78,6 +90,8 @@ def new(
         instances=instances,
         group_by=group_by,
         hold_out=HoldOut.parse(hold_out),
+        coco=coco,
+        coco_as="truth" if coco_as == "truth" else "labels",
         as_stack=as_stack,
     )
     try:
