@@ -110,6 +110,7 @@ class Canvas(ViewedWidget):
         workspace.image_failed.connect(self._fail)
         workspace.labels_changed.connect(self._change_labels)
         workspace.slice_changed.connect(self._change_slice)
+        workspace.step_turned.connect(lambda bounds: self.show_place(bounds[2]))
         workspace.project_closed.connect(self._close)
         workspace.window_changed.connect(lambda *_: self.refresh())
         workspace.look_changed.connect(self.change_look)

@@ -149,9 +149,9 @@ class ViewedWidget(QWidget):
         turned = self.view.turned(rotation, flip_y, flip_x != mirrored)
         self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
 
-    def centre_on(self, rect: Rect) -> None:
-        """Bring a rectangle of the picture to the middle, if it is not all visible."""
-        if self.view is None or self.view.visible_image.intersect(rect) == rect:
+    def show_place(self, rect: Rect) -> None:
+        """Bring a rectangle of the picture to the middle, if nothing of it is visible."""
+        if self.view is None or not self.view.visible_image.intersect(rect).is_empty:
             return
         middle = rect.y + rect.height / 2, rect.x + rect.width / 2
         height, width = self.view.size

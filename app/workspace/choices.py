@@ -31,6 +31,8 @@ class Choices(QObject):
     image_failed = Signal(object)
     labels_changed = Signal(object, object)
     """Labels, Patch | None (None: another layer altogether)."""
+    step_turned = Signal(object)
+    """Undo or redo has changed pixels of the open item: (first slice, last slice, Rect)."""
     label_committed = Signal(object)
     slice_changed = Signal(int)
     active_class_changed = Signal(int)

@@ -18,7 +18,7 @@ from app.workspace.overviews import Overviews
 from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
-from segcore.base import ClassSet, MaskwrightError
+from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.images import ImageSource
 from segcore.labels import Labels
 
@@ -53,6 +53,7 @@ class Opening(Steps):
         self.queue.sort = self.settings.get("correct.sort")
         self.scorekeeper = Scorekeeper(self.background, self)
         self.overviews = Overviews(self)
+        self.step_turned.connect(self._show_slice_of)
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
         self.background.failed.connect(self.report)
@@ -121,6 +122,11 @@ class Opening(Steps):
             self.slice_changed.emit(z)
             self._warm_slices(z)
             self.overviews.follow(self.image, self.item.name, self.item.id, z)
+
+    def _show_slice_of(self, bounds: tuple[int, int, Rect]) -> None:
+        """Go to the nearest slice that undo or redo has changed."""
+        first, last, _ = bounds
+        self.set_slice(min(max(self.z, first), last))
 
     def _warm_slices(self, z: int) -> None:
         labels, image = self.labels, self.image

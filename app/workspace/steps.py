@@ -215,6 +215,8 @@ class Steps(Choices):
         self._may_undo = self._may_undo or event.kind != "undo"
         self._may_redo = event.kind == "undo"
         self.labels_changed.emit(event.labels, patch)
+        if event.kind in ("undo", "redo") and patch is not None and patch.bounds is not None:
+            self.step_turned.emit(patch.bounds)
         self._follow_object(event)
         self.scorekeeper.follow(patch)
         self._refresh_history()
