@@ -333,12 +333,8 @@ class Jobs(QObject):
         things = [int(c.id) for c in project.classes.active if c.thing]
 
         def store() -> Any:
-            instances = None
-            if things and len(planes.classes) == 1 and np.isin(planes.classes, things).any():
-                from segcore.infer.objects import connected_objects
+            from segcore.infer.objects import objects_of
 
-                # Objects of a volume go on from slice to slice; each slice alone would cut them.
-                instances = connected_objects(planes.classes[0], things)[None]
             layer = project.store_prediction(
                 item,
                 event.model_name,
@@ -346,7 +342,7 @@ class Jobs(QObject):
                 planes.classes,
                 confidence=planes.confidence,
                 margin=planes.margin,
-                instances=instances,
+                instances=objects_of(planes.classes, things),
             )
             return layer, project.adopt(item, layer)
 

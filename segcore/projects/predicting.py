@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segcore.base import MaskwrightError
 from segcore.infer import ClassMapping, Predictor, map_classes
-from segcore.infer.objects import connected_objects
+from segcore.infer.objects import objects_of
 from segcore.models.weights import load_model, model_digest
 from segcore.projects.modelling import NoModel
 from segcore.projects.refining import refined_prediction
@@ -162,10 +162,6 @@ def _predict(
             volume.margin.append(margin)
     stack = np.stack(volume.classes)
     things = [int(c.id) for c in project.classes.active if c.thing]
-    instances = None
-    if things and np.isin(stack, things).any() and item.shape.z == 1:
-        # Objects of a volume go on from slice to slice; numbering each slice would cut them.
-        instances = connected_objects(stack[0], things)[None]
     layer = project.store_prediction(
         item,
         name,
@@ -173,6 +169,6 @@ def _predict(
         stack,
         confidence=np.stack(volume.confidence),
         margin=np.stack(volume.margin),
-        instances=instances,
+        instances=objects_of(stack, things),
     )
     return project.adopt(item, layer) is not None

@@ -102,7 +102,7 @@ def make(
     rows: tuple[InstanceRow, ...] = ()
     if "instance" in arrays:
         arrays["instance"], rows = _number_instances(
-            classes, arrays["instance"], first_instance, origin
+            classes, arrays["instance"], first_instance, origin, arrays.get("confidence")
         )
         if facts:
             rows = tuple(_with_facts(row, facts.get(row.id - first_instance + 1)) for row in rows)
@@ -140,35 +140,52 @@ def _with_facts(row: InstanceRow, facts: ObjectFacts | None) -> InstanceRow:
 
 
 def _number_instances(
-    classes: NDArray[Any], instances: NDArray[Any], first: int, origin: int
+    classes: NDArray[Any],
+    instances: NDArray[Any],
+    first: int,
+    origin: int,
+    confidence: NDArray[Any] | None,
 ) -> tuple[NDArray[np.uint32], tuple[InstanceRow, ...]]:
-    """Give the objects numbers of their own, 1.. becoming `first`.., and a row each."""
-    flat = instances.reshape(-1)
-    places = np.flatnonzero(flat)
+    """Give the objects numbers of their own, 1.. becoming `first`.., and a row each.
+
+    All arrays (z, y, x). The score of an object is the mean confidence of its pixels. Goes slice
+    by slice, so that what it needs beside its result follows a slice and the number of objects.
+    """
     out = np.zeros(instances.shape, np.uint32)
-    if not places.size:
+    ids = np.unique(np.concatenate([np.unique(plane) for plane in instances]))
+    ids = ids[ids > 0]
+    if not ids.size:
         return out, ()
-    numbers = flat[places]
-    smallest = int(numbers.min())
     # Numbers of a file stay as far apart as they were, so that people find them again.
-    shift = first - 1 if smallest >= 1 else first - smallest
-    out.reshape(-1)[places] = (numbers.astype(np.int64) + shift).astype(np.uint32)
-    ids, group = np.unique(numbers, return_inverse=True)
+    shift = first - 1
     low = np.full((3, ids.size), np.iinfo(np.int64).max)
     high = np.zeros((3, ids.size), np.int64)
-    for axis, coordinate in enumerate(np.unravel_index(places, instances.shape)):
-        np.minimum.at(low[axis], group, coordinate)
-        np.maximum.at(high[axis], group, coordinate + 1)
-    first_place = np.full(ids.size, places.size)
-    np.minimum.at(first_place, group, np.arange(places.size))
-    class_of = classes.reshape(-1)[places[first_place]]
+    class_of = np.zeros(ids.size, np.int64)
+    pixels, sums = np.zeros(ids.size, np.int64), np.zeros(ids.size)
+    for z, plane in enumerate(instances):
+        y, x = np.nonzero(plane)
+        numbers = plane[y, x]
+        out[z, y, x] = (numbers.astype(np.int64) + shift).astype(np.uint32)
+        group = np.searchsorted(ids, numbers)
+        for axis, at in enumerate((np.full(y.shape, z), y, x)):
+            np.minimum.at(low[axis], group, at)
+            np.maximum.at(high[axis], group, at + 1)
+        # An object of several classes, as files may have them, is what its first pixel is.
+        fresh, place = np.unique(group, return_index=True)
+        is_first = pixels[fresh] == 0
+        class_of[fresh[is_first]] = classes[z][y, x][place[is_first]]
+        pixels += np.bincount(group, minlength=ids.size)
+        if confidence is not None:
+            sums += np.bincount(group, confidence[z][y, x], ids.size)
+    scores = None if confidence is None else (sums / pixels / 255).round(4)
     rows = tuple(
         InstanceRow(
             int(number) + shift,
-            int(class_id),
+            int(class_of[k]),
+            score=None if scores is None else float(scores[k]),
             source=origin,
             bounds=(*low[:, k].tolist(), *high[:, k].tolist()),
         )
-        for k, (number, class_id) in enumerate(zip(ids, class_of, strict=True))
+        for k, number in enumerate(ids)
     )
     return out, rows
