@@ -8,13 +8,22 @@ prediction: `segcore.refine.densecrf`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from segcore.models.encoder_table import is_vgg, refuse
 from segcore.models.registry import Option, register
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+    if is_vgg(encoder):
+        return None
+    return refuse("DeepLab", encoder, {"output_stride": 8})
+
 
 LARGE_FIELD_OF_VIEW = (12,)
 PYRAMID = (6, 12, 18, 24)
@@ -29,6 +38,7 @@ PYRAMID = (6, 12, 18, 24)
     tasks=("semantic",),
     encoder="vgg16",
     options=(Option("version", 2, "1: large field of view; 2: pyramid of rates", choices=(1, 2)),),
+    refusal=_refuses,
 )
 def build_deeplab(spec: ModelSpec) -> nn.Module:
     """The network of a spec, with random numbers."""
@@ -37,4 +47,4 @@ def build_deeplab(spec: ModelSpec) -> nn.Module:
 
     version = spec.options["version"]
     rates = LARGE_FIELD_OF_VIEW if version == 1 else PYRAMID
-    return DeepLab(backbone(spec, output_stride=8), spec.outputs, version, rates)
+    return DeepLab(backbone(spec, output_stride=8), spec.channels, spec.outputs, version, rates)

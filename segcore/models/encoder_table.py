@@ -94,6 +94,11 @@ def encoder_names(architecture: str | None = None, **options: Any) -> list[str]:
     return [name for name in names if family.refuses(name, options) is None]
 
 
+def is_vgg(encoder: str) -> bool:
+    """Whether it is one of torchvision's, which some families here build in their own way."""
+    return encoder.removesuffix("_bn") in ("vgg11", "vgg13", "vgg16", "vgg19")
+
+
 def refuse(
     title: str, encoder: str, options: Mapping[str, Any], *, half: bool = False
 ) -> str | None:

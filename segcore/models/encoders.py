@@ -128,7 +128,14 @@ def load_encoder_weights(model: SegModel, weights: str | Path) -> str:
     """
     encoder = model.encoder
     name = model.spec.encoder
-    assert encoder is not None  # every family of this file has one
+    if encoder is None:
+        title = architecture(model.spec.architecture).title
+        if str(weights) == "imagenet":
+            return f"random ({title} has no encoder that others have trained)"
+        raise MaskwrightError(
+            f"{title} has no encoder that weights could be loaded into.",
+            "Train it from scratch, or choose an architecture with an encoder.",
+        )
     if str(weights) != "imagenet":
         path = Path(weights)
         state = read_tensors(path)
@@ -137,6 +144,7 @@ def load_encoder_weights(model: SegModel, weights: str | Path) -> str:
                 f"{path.name} does not hold weights of the encoder {name}.",
                 "Choose the file that belongs to it, or another encoder.",
             )
+        _fill_classifier(model, state)
         return f"{path.name}"
     if _LITE0 in name:
         found = _packaged_lite0()
@@ -153,6 +161,7 @@ def load_encoder_weights(model: SegModel, weights: str | Path) -> str:
         warnings.warn(sentence, NoWeightsWarning, stacklevel=3)
         return f"random ({sentence})"
     _fill(encoder, donor, name, model.spec.channels)
+    _fill_classifier(model, donor)
     return "imagenet (hub)"
 
 
@@ -210,25 +219,40 @@ def _fill(encoder: nn.Module, state: Mapping[str, Tensor], name: str, channels: 
     """Fill by name; for EfficientNet-Lite0 in another program's naming, by order and shape."""
     target: nn.Module = getattr(encoder, "model", encoder)
     wanted = target.state_dict()
-    if not set(wanted) <= set(state):
-        timm_name = _timm_name(name)
-        if timm_name is None:
-            return False
+    found = _renamed(wanted, state)
+    if found is None and (timm_name := _timm_name(name)) is not None:
         import timm
 
         whole = timm.create_model(timm_name, pretrained=False).state_dict()
-        if len(whole) != len(state) or any(
-            a.shape != b.shape for a, b in zip(whole.values(), state.values(), strict=True)
+        if len(whole) == len(state) and all(
+            a.shape == b.shape for a, b in zip(whole.values(), state.values(), strict=True)
         ):
-            return False
-        state = dict(zip(whole, state.values(), strict=True))
-        if not set(wanted) <= set(state):
-            return False
-    chosen = {key: _for_channels(state[key], wanted[key], channels) for key in wanted}
+            found = _renamed(wanted, dict(zip(whole, state.values(), strict=True)))
+    if found is None:
+        return False
+    chosen = {key: _for_channels(found[key], wanted[key], channels) for key in wanted}
     if any(chosen[key].shape != wanted[key].shape for key in wanted):
         return False
     target.load_state_dict(chosen)
     return True
+
+
+def _renamed(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The tensors under the wanted names, or None if one is missing.
+
+    timm flattens a network whose features are wanted: ``stages.0`` is ``stages_0`` there. A count
+    of batches, which torchvision's oldest files lack, may be missing.
+    """
+    flat = {key.replace(".", "_"): value for key, value in state.items()}
+    found = {}
+    for key, value in wanted.items():
+        given = state.get(key, flat.get(key.replace(".", "_")))
+        if given is None and key.endswith("num_batches_tracked"):
+            given = value
+        if given is None:
+            return None
+        found[key] = given
+    return found
 
 
 def _for_channels(have: Tensor, want: Tensor, channels: int) -> Tensor:
@@ -241,6 +265,11 @@ def _for_channels(have: Tensor, want: Tensor, channels: int) -> Tensor:
 def _from_hub(name: str) -> dict[str, Tensor]:
     import segmentation_models_pytorch as smp
 
+    if name.startswith("vgg"):
+        import torchvision
+
+        # torchvision's own, since smp's copy comes without the fully connected layers.
+        return dict(torchvision.models.get_model(name, weights="DEFAULT").state_dict())
     if name.startswith("tu-"):
         donor = smp.encoders.get_encoder(name, weights=True)
     else:

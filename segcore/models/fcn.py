@@ -7,13 +7,19 @@ any other encoder of segmentation_models_pytorch is scored as it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from segcore.models.encoder_table import is_vgg, refuse
 from segcore.models.registry import Option, register
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+    return None if is_vgg(encoder) else refuse("FCN", encoder, {})
 
 
 @register(
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
         Option("stride", 8, "Stride of the finest map that is scored", choices=(32, 16, 8)),
         Option("at_once", False, "Scale finer maps down, as the authors do to train all at once"),
     ),
+    refusal=_refuses,
 )
 def build_fcn(spec: ModelSpec) -> nn.Module:
     """The network of a spec, with random numbers."""

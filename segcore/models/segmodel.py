@@ -11,6 +11,9 @@ What a family's network may say of itself, beyond its `forward`:
     both are the encoder's stride, or 32.
 ``auxiliary_heads``
     A ModuleDict of heads that only training uses; the last Conv2d of each is like the head.
+``take_classifier``
+    Takes the ``classifier.`` part of the state that the encoder's weights come from, for a network
+    that keeps a classifier's fully connected layers.
 ``class_axes``
     A mapping where classes lie in other parameters; see `SegModel.class_axes`.
 

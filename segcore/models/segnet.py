@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from segcore.models.encoder_table import is_vgg
 from segcore.models.registry import register
 from segcore.models.spec import ModelSpec
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
-    if encoder.removesuffix("_bn") in ("vgg11", "vgg13", "vgg16", "vgg19"):
+    if is_vgg(encoder):
         return None
     return f"SegNet needs the pooling of a VGG, which {encoder} has not."
 

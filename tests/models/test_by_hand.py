@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -101,6 +103,46 @@ def test_dilation_computes_between_what_the_strided_network_computes() -> None:
     torch.testing.assert_close(fine[..., ::2, ::2], coarse)
 
 
+@pytest.mark.filterwarnings("ignore:for .* a no-op")  # what meta tensors say when they are filled
+@pytest.mark.parametrize(("name", "options"), [("fcn", {}), ("deeplab", {"version": 1})])
+def test_first_weights_fill_the_fully_connected_layers_too(
+    name: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub is played by rows that hold their own number and share one column's memory."""
+    rows = torch.arange(4096.0)
+    donor = VggEncoder("vgg11", 3).state_dict() | {
+        "classifier.0.weight": rows[:, None].expand(4096, 25088),
+        "classifier.0.bias": rows,
+        "classifier.3.weight": rows[:, None] + rows / 4096,
+        "classifier.3.bias": rows,
+        "classifier.6.bias": torch.zeros(1000),
+    }
+    monkeypatch.setattr("segcore.models.encoders._from_hub", lambda _: donor)
+    if name == "fcn":  # its 120 million numbers take no memory here either: shapes alone are seen
+        with torch.device("meta"):
+            model = build(name, classes=2, encoder="vgg11", weights="imagenet", **options)
+        assert model.network.classifier[0].weight.shape == (4096, 512, 7, 7)
+        assert model.spec.weights == "imagenet (hub)"
+        return
+    model = build(name, classes=2, encoder="vgg11", weights="imagenet", **options)
+    fc6, fc7 = (model.network.segmentation_head.branches[0][i] for i in (0, 3))
+    assert fc6.weight[:, 0, 0, 0].tolist() == list(range(0, 4096, 4))
+    assert torch.equal(fc6.bias, rows[::4])
+    assert torch.equal(fc7.weight[5, :, 0, 0], 20 + rows[::4] / 4096)
+    assert torch.equal(model.network.encoder.features[0].weight, donor["features.0.weight"])
+
+
+@pytest.mark.parametrize("name", ["naive", "enet"])
+def test_a_network_without_an_encoder_says_that_nobody_trained_it(
+    name: str, tmp_path: Path
+) -> None:
+    model = build(name, classes=2, weights="imagenet")
+    assert model.spec.weights.startswith("random (")
+    with pytest.raises(MaskwrightError, match="no encoder") as caught:
+        build(name, classes=2, weights=tmp_path / "some.pth")
+    assert caught.value.hint
+
+
 # -- FCN ------------------------------------------------------------------------------------------
 
 
@@ -172,6 +214,22 @@ def test_segnet_returns_each_maximum_to_its_pixel() -> None:
     assert (the_largest | ~filled).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "encoder", "words"),
+    [
+        ("deeplab", "densenet121", "dilates its encoder to stride 8, which densenet121 cannot"),
+        ("fcn", "tu-deit3_small_patch16_224", "one size of features"),
+        ("enet", "resnet18", "an encoder of its own"),
+    ],
+)
+def test_an_encoder_that_does_not_fit_is_refused_in_a_sentence(
+    name: str, encoder: str, words: str
+) -> None:
+    with pytest.raises(MaskwrightError, match=words) as caught:
+        build(name, classes=2, encoder=encoder)
+    assert caught.value.hint
+
+
 def test_segnet_takes_no_encoder_without_that_pooling() -> None:
     with pytest.raises(MaskwrightError, match="resnet18") as caught:
         build("segnet", classes=2, encoder="resnet18")
@@ -196,6 +254,23 @@ def test_enet_keeps_most_of_its_first_maps_for_convolutions_with_many_channels()
 
 
 # -- DeepLab --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("encoder", "corners"), [("resnet18", True), ("tu-test_convnext", False)])
+def test_deeplab_enlarges_a_map_from_where_its_values_lie(encoder: str, corners: bool) -> None:
+    """One value of the map is raised: the scores must be highest around that place."""
+    network = small("deeplab", {"encoder": encoder}, ["a", "b"]).network
+    assert network.on_corners is corners
+    place = torch.zeros(1, 2, 9 if corners else 8, 9 if corners else 8)
+    place[..., 3, 5] = 1.0
+    network.segmentation_head.register_forward_hook(lambda *_: place)
+    with torch.no_grad():
+        scores = network(torch.randn(1, 3, 64, 64))[0, 0]
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    # Patches of 8 pixels have their centre at 3.5; a map on corners has its values at 0, 8, 16...
+    middle = 0.0 if corners else 3.5
+    assert float((scores * y).sum() / scores.sum()) == pytest.approx(24 + middle, abs=0.01)
+    assert float((scores * x).sum() / scores.sum()) == pytest.approx(40 + middle, abs=0.01)
 
 
 def test_deeplab_is_the_sum_of_what_each_rate_sees() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from segcore.base import MaskwrightError
-from segcore.models.layers.vgg import NAMES, AtrousVgg, VggEncoder
+from segcore.models.encoder_table import encoder_row, is_vgg
+from segcore.models.layers.vgg import AtrousVgg, VggEncoder
 from segcore.models.spec import ModelSpec
 
 
@@ -22,25 +23,35 @@ def backbone(spec: ModelSpec, output_stride: int = 32) -> nn.Module:
     ------
     MaskwrightError : no such encoder, or one that cannot be dilated.
     """
-    if spec.encoder in NAMES:
+    if is_vgg(spec.encoder):
         kind = VggEncoder if output_stride == 32 else AtrousVgg
         return kind(spec.encoder, spec.channels)
     import segmentation_models_pytorch as smp
 
+    known = encoder_row(spec.encoder)
     try:
-        encoder: nn.Module = smp.encoders.get_encoder(
+        encoder: Any = smp.encoders.get_encoder(
             spec.encoder,
             in_channels=spec.channels,
             depth=5,
             weights=None,
             output_stride=output_stride,
+            **({} if known is None else dict(known.settings)),
         )
-    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (KeyError, ValueError, RuntimeError, TypeError, AssertionError) as error:
         raise MaskwrightError(
-            f'The encoder "{spec.encoder}" cannot be used: {str(error).splitlines()[0][:200]}',
+            f'The encoder "{spec.encoder}" cannot be used: {str(error)[:200]}',
             "Name another one, such as vgg16 or resnet34.",
         ) from error
-    return encoder
+    if known is not None and known.multiple > 32:
+        encoder.input_multiple = known.multiple
+    return cast("nn.Module", encoder)
+
+
+def multiple(encoder: nn.Module) -> int:
+    """Heights and widths that the encoder takes are multiples of it."""
+    stride = int(cast("int", encoder.output_stride))
+    return max(stride, int(cast("int", getattr(encoder, "input_multiple", stride))))
 
 
 def widths(encoder: nn.Module) -> dict[int, int]:

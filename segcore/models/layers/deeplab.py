@@ -6,12 +6,13 @@ https://arxiv.org/abs/1606.00915, section 3.2 (atrous spatial pyramid pooling).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segcore.models.layers.backbone import widths
+from segcore.models.layers.backbone import multiple, widths
 from segcore.models.layers.vgg import AtrousVgg
 
 _WIDE = 1024
@@ -29,6 +30,21 @@ class Branch(nn.Sequential):
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
             _score(nn.Conv2d(_WIDE, classes, 1)),
+        )
+
+    def take(self, state: Mapping[str, Tensor]) -> None:
+        """Fill fc6 and fc7 from torchvision's VGG, thinned out."""
+        wide = state["classifier.0.weight"]
+        step = len(wide) // _WIDE
+        places = wide.reshape(len(wide), -1, 7, 7)
+        self.load_state_dict(
+            {
+                "0.weight": places[::step, :, ::3, ::3],
+                "0.bias": state["classifier.0.bias"][::step],
+                "3.weight": state["classifier.3.weight"][::step, ::step, None, None],
+                "3.bias": state["classifier.3.bias"][::step],
+            },
+            strict=False,
         )
 
 
@@ -53,19 +69,19 @@ class DeepLab(nn.Module):
     Parameters
     ----------
     encoder : of stride 8.
-    classes : of the result.
+    channels, classes : of the picture and of the result.
     version : 1 has one branch; 2 sums one for each rate.
     rates : dilations of the branches, in pixels of the map.
     """
 
-    input_multiple = 8
-    least_size = 16
-
     def __init__(
-        self, encoder: nn.Module, classes: int, version: int, rates: Sequence[int]
+        self, encoder: nn.Module, channels: int, classes: int, version: int, rates: Sequence[int]
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.input_multiple = multiple(encoder)
+        self.least_size = max(16, self.input_multiple)
+        self.on_corners = _lies_on_corners(encoder, channels)
         inside = widths(encoder)[8]
         vgg = isinstance(encoder, AtrousVgg)
         # Version 1 alone smooths the last map, in the authors' network (pool5a).
@@ -88,19 +104,46 @@ class DeepLab(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        # On 8 k + 1 pixels the map lies on every eighth of them, the first and the last included,
-        # and enlarging it is exact; one more row and column makes it so.
-        images = functional.pad(images, (0, 1, 0, 1), mode="replicate")
+        further = int(self.on_corners)
+        if further:
+            # On 8 k + 1 pixels the map lies on every eighth of them, the first and the last
+            # included, and enlarging it is exact; one more row and column makes it so.
+            images = functional.pad(images, (0, 1, 0, 1), mode="replicate")
         values = self.encoder(images)[-1]
         if self.smooth is not None:
             values = self.smooth(values)
         scores = functional.interpolate(
             self.segmentation_head(values),
-            size=(height + 1, width + 1),
+            size=(height + further, width + further),
             mode="bilinear",
-            align_corners=True,
+            align_corners=self.on_corners,
         )
         return scores[..., :height, :width]
+
+    def take_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """fc6 and fc7 of VGG, thinned out as in section 3 of the first paper.
+
+        Of fc6 every third place of 7 x 7 is kept; of both every fourth channel.
+        """
+        for branch in self.segmentation_head.branches:
+            if isinstance(branch, Branch) and isinstance(self.encoder, AtrousVgg):
+                branch.take(state)
+
+
+def _lies_on_corners(encoder: nn.Module, channels: int) -> bool:
+    """Whether 65 pixels give a map of 9, on their corners, or one of 8, between them.
+
+    Networks that cut a picture into patches do the latter, or take no such size at all.
+    """
+    training = encoder.training
+    try:
+        with torch.no_grad():
+            found: Tensor = encoder.eval()(torch.zeros(1, channels, 65, 65))[-1]
+    except (RuntimeError, ValueError, AssertionError):
+        return False
+    finally:
+        encoder.train(training)
+    return found.shape[-1] == 9
 
 
 def _score(convolution: nn.Conv2d) -> nn.Conv2d:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segcore.models.layers.backbone import at_stride, widths
+from segcore.models.layers.backbone import at_stride, multiple, widths
 
 AT_ONCE = {16: 0.01, 8: 0.0001}
 
@@ -70,8 +70,6 @@ class Fcn(nn.Module):
     at_once : scale the finer maps so that all strides can be trained from the start.
     """
 
-    input_multiple = least_size = 32
-
     def __init__(
         self,
         encoder: nn.Module,
@@ -82,6 +80,7 @@ class Fcn(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.input_multiple = self.least_size = multiple(encoder)
         self.classifier = classifier
         self.coarse_stride = stride
         self.strides = tuple(s for s in (16, 8) if s >= stride)
@@ -98,6 +97,11 @@ class Fcn(nn.Module):
             *self.enlarge.state_dict(prefix="enlarge."),
         ]
         self.class_axes: dict[str, dict[int, int]] = {name: {0: 0} for name in names}
+
+    def take_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """fc6 and fc7 of the classifier that the encoder's weights are from."""
+        if self.classifier is not None:
+            self.classifier.take(state)
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.encoder(images)

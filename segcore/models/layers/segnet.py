@@ -18,7 +18,7 @@ class SegNet(nn.Module):
 
     Parameters
     ----------
-    encoder : one of `segcore.models.layers.vgg.NAMES`.
+    encoder : the name of a VGG, such as ``vgg16_bn``.
     channels, classes : of the picture and of the result.
     """
 

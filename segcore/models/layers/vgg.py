@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torchvision.models import vgg
 
 _STAGES = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
-NAMES = tuple(f"{name}{norm}" for name in _STAGES for norm in ("", "_bn"))
 
 
 class VggEncoder(nn.Module):
@@ -22,7 +21,7 @@ class VggEncoder(nn.Module):
 
     Parameters
     ----------
-    name : ``vgg16``, ``vgg16_bn`` and so on, one of `NAMES`.
+    name : ``vgg16``, ``vgg16_bn`` and so on.
     channels : of the input picture.
     """
 
