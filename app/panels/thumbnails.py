@@ -156,7 +156,8 @@ def picture_of(item: Any, width: int, height: int) -> tuple[QImage, bool]:
         if not source.is_ready(len(source.levels) - 1, z) and source.preview(z) is None:
             # Its decoder would stand in the way of the picture that somebody looks at.
             raise NotDecoded(f"{item.name} has no overview yet.")
-        low, high = default_window(source, z)
+        # As the canvas opens it unless somebody switched that off: a black square tells nothing.
+        low, high = default_window(source, z, automatic_contrast=True)
         fitting = [
             i
             for i, level in enumerate(source.levels)

@@ -1,4 +1,7 @@
-"""Window and level of pictures with more than 8 bits: presets, histogram, width and level."""
+"""Window and level: presets, histogram, width and level, and whether contrast is automatic.
+
+Shown for pictures of more than 8 bits, and for dark ones that were brightened for the eye.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from app.theme.controls import NumberField, Segmented, icon_button, label
+from app.theme.controls import NumberField, Segmented, button, icon_button, label, row_of
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
-from segcore.images import ImageSource, sample
+from segcore.images import ImageSource, default_window, full_window, sample
 
 # (level, width) in Hounsfield units.
 PRESETS: dict[str, tuple[float, float]] = {
@@ -31,6 +34,7 @@ class WindowPanel(Section):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__("window", "Window")
         self._workspace = workspace
+        self._may_switch = False
         self.presets = Segmented([(name, name) for name in PRESETS])
         self.histogram = Histogram(workspace)
         self.width_field = NumberField(1, 10_000_000)
@@ -43,6 +47,9 @@ class WindowPanel(Section):
         self.level_field.setAccessibleName("Level")
         self.fit = icon_button("rotate-ccw", "Fit the window to this slice", role="muted")
         self.add_corner(self.fit)
+        self.mark = label(kind="small", tone="muted")
+        self.switch = button("Show as stored", run=self._switch)
+        self.contrast = row_of(self.mark, self.switch)
         fields = QHBoxLayout()
         fields.setContentsMargins(0, 4, 0, 0)
         fields.setSpacing(8)
@@ -50,6 +57,7 @@ class WindowPanel(Section):
         fields.addWidget(self.width_field, 1)
         fields.addWidget(label("Level"))
         fields.addWidget(self.level_field, 1)
+        self.body_layout.addWidget(self.contrast)
         self.body_layout.addWidget(self.presets)
         self.body_layout.addWidget(self.histogram)
         self.body_layout.addLayout(fields)
@@ -66,9 +74,11 @@ class WindowPanel(Section):
 
     def _take_image(self, image: ImageSource) -> None:
         deep = image.dtype.itemsize > 1
-        self.setVisible(deep)
-        if not deep:
+        brightened = self._workspace.contrast_is_automatic
+        self.setVisible(deep or brightened)
+        if self.isHidden():
             return
+        self._may_switch = not image.presets
         self.presets.setVisible(image.family == "dicom")
         self.histogram.load(image, self._workspace.z)
         self.show_window(*self._workspace.window)
@@ -84,6 +94,7 @@ class WindowPanel(Section):
             n for n, (lv, w) in PRESETS.items() if abs(lv - level) < 1 and abs(w - width) < 1
         ]
         self.presets.set_value(fitting[0] if fitting else "")
+        self._show_contrast()
         self.histogram.update()
 
     def _use_preset(self, name: str) -> None:
@@ -94,13 +105,34 @@ class WindowPanel(Section):
         level, width = self.level_field.value(), self.width_field.value()
         self._workspace.set_window(level - width / 2, level + width / 2)
 
-    def _fit(self) -> None:
-        from segcore.images import default_window
+    def _show_contrast(self) -> None:
+        """Whether the values are shown as they are stored, and the way to the other."""
+        image = self._workspace.image
+        self.contrast.setVisible(image is not None and self._may_switch)
+        if image is None:
+            return
+        stored = self._workspace.window == full_window(image)
+        automatic = self._workspace.contrast_is_automatic
+        self.mark.setText(
+            "Shown as stored" if stored else "Automatic contrast" if automatic else "Own contrast"
+        )
+        self.switch.setText("Automatic" if stored else "Show as stored")
 
+    def _switch(self) -> None:
+        image = self._workspace.image
+        if image is None:
+            return
+        if self._workspace.window == full_window(image):
+            self._fit()
+        else:
+            self._workspace.set_window(*full_window(image))
+
+    def _fit(self) -> None:
         image, z = self._workspace.image, self._workspace.z
         if image is not None:
             self._workspace.background.run(
-                lambda: default_window(image, z), lambda w: self._workspace.set_window(*w)
+                lambda: default_window(image, z, automatic_contrast=True),
+                self._workspace.fit_window,
             )
 
 
@@ -130,7 +162,11 @@ class Histogram(QWidget):
                 return np.zeros(_BINS), (0.0, 1.0)
             low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
             high = max(high, low + 1)
-            counts, _ = np.histogram(values, _BINS, (low, high))
+            # More bins than whole numbers would be a comb.
+            whole = image.dtype.kind in "iu"
+            bins = min(_BINS, int(high - low) + 1) if whole else _BINS
+            half = 0.5 if whole and bins < _BINS else 0.0
+            counts, _ = np.histogram(values, bins, (low - half, high + half))
             return np.log1p(counts), (low, high)
 
         def show(result: tuple[Any, tuple[float, float]]) -> None:
@@ -154,7 +190,7 @@ class Histogram(QWidget):
         if self._counts is not None and self._counts.max() > 0:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             heights = self._counts / self._counts.max() * (bottom - 8)
-            step = self.width() / _BINS
+            step = self.width() / len(heights)
             points = [QPointF(0, bottom)]
             points += [QPointF((i + 0.5) * step, bottom - float(h)) for i, h in enumerate(heights)]
             points.append(QPointF(self.width(), bottom))

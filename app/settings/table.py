@@ -67,6 +67,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Name of an installed font; empty is the system's.",
     ),
     Setting(
+        "look.automatic_contrast",
+        True,
+        Flag(),
+        "Automatic contrast",
+        "Shows very dark 8-bit pictures brighter; models and scores keep the file's values.",
+    ),
+    Setting(
         "overlay.fill",
         0.35,
         Range(0, 1, 0.05, "%", 100),

@@ -37,8 +37,13 @@ class OpenedItem:
     stale: bool = field(default=False)
 
 
-def open_bundle(item: Any, z: int | None = None) -> OpenedItem:
-    """Open `item` at slice `z` (None: the middle): decode that slice, read its label tiles."""
+def open_bundle(item: Any, z: int | None = None, *, automatic_contrast: bool = False) -> OpenedItem:
+    """Open `item` at slice `z` (None: the middle): decode that slice, read its label tiles.
+
+    Parameters
+    ----------
+    automatic_contrast : show very dark pictures brighter; see `segcore.images.default_window`.
+    """
     labels: Labels = item.labels
     at = labels.shape.z // 2 if z is None else min(max(z, 0), labels.shape.z - 1)
     image: ImageSource | None = None
@@ -49,7 +54,7 @@ def open_bundle(item: Any, z: int | None = None) -> OpenedItem:
         if waits_for_decoder(image, at):
             window = images.full_window(image)  # until it is decoded, beside the person
         else:
-            window = images.default_window(image, at)
+            window = images.default_window(image, at, automatic_contrast=automatic_contrast)
             _decode_for_the_screen(image, at)
     except MaskwrightError as problem:
         error = problem

@@ -19,7 +19,7 @@ from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
 from segcore.base import ClassSet, MaskwrightError, Rect
-from segcore.images import ImageSource
+from segcore.images import ImageSource, full_window
 from segcore.labels import Labels
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,11 @@ class Opening(Steps):
         project = self.project
         if project is None:
             raise MaskwrightError("The project is closed.")
-        return open_bundle(project.items.by_id(item_id), self._slices.get(item_id))
+        return open_bundle(
+            project.items.by_id(item_id),
+            self._slices.get(item_id),
+            automatic_contrast=self.settings.get("look.automatic_contrast"),
+        )
 
     def _cannot_open(self, item_id: str, error: Exception) -> None:
         if item_id == self.requested:
@@ -212,6 +216,20 @@ class Opening(Steps):
             self._windows[self.item.id] = (low, high)
         super().set_window(low, high)
 
+    def fit_window(self, window: tuple[float, float]) -> None:
+        """Show the values through a window that was fitted to them; nobody's own choice."""
+        if self.item is not None:
+            self._windows.pop(self.item.id, None)
+        super().set_window(*window)
+
+    @property
+    def contrast_is_automatic(self) -> bool:
+        """Whether the window was fitted to the values, and neither by the file nor by a person."""
+        image, item = self.image, self.item
+        if image is None or item is None or item.id in self._windows or image.presets:
+            return False
+        return self.window != full_window(image)
+
     # -- what is shown of it ------------------------------------------------------------------
 
     def _show_scores(self, scores: Scores) -> None:
@@ -238,7 +256,12 @@ class Opening(Steps):
         if self.view_mode == "model":
             layer = self.proposal or self.model
             return None if layer is None else layer.labels
-        return self.labels
+        return self.previewed_labels or self.labels
+
+    @property
+    def previewed_labels(self) -> Labels | None:
+        """Labels that wait to be taken and are shown in place of the item's, or None."""
+        return None
 
     @property
     def near(self) -> tuple[int, float, float]:

@@ -54,6 +54,7 @@ class Overviews(QObject):
         if not isinstance(image, PyramidSource) or image.is_built(z):
             return
         stop = self._stop = threading.Event()
+        stretch = self._workspace.settings.get("look.automatic_contrast")
         blind = waits_for_decoder(image, z)
         self.decoding = "" if shows_something(image, z) else _size_text(image)
         self.row = JobRow(
@@ -64,7 +65,8 @@ class Overviews(QObject):
         def build() -> None:
             if blind and not stop.is_set():
                 image.read(z, Rect(0, 0, 1, 1))
-                self._decoded.emit(image, default_window(image, z))
+                window = default_window(image, z, automatic_contrast=stretch)
+                self._decoded.emit(image, window)
             image.build(z, stop.is_set, lambda share: self._advanced.emit(image, share))
 
         self._thread.run(

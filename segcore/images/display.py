@@ -19,9 +19,14 @@ from segcore.images.source import ImageSource
 # noise, hot pixels and the padding of scanners; less keeps single outliers that darken the rest.
 _PERCENTILES = (0.5, 99.5)
 _SAMPLES = 1 << 18
-# An 8-bit picture whose brightest half percent is below this is shown automatically stretched,
-# if the caller wishes; 64 of 255 is still well visible on a screen.
-_VERY_DARK = 64
+# An 8-bit picture whose brightest half percent is below this is shown stretched, if the caller
+# wishes. Of 728 pictures at hand (street scenes, retinas, stained tissue, photographs) only
+# fluorescence on black stays below 206; three of four of those are below 128.
+_VERY_DARK = 128
+# Where bright things are few (one nucleus on black) half a percent is most of them.
+_DARK_TOP_PERCENTILE = 99.9
+# A ground of noise that is stretched further looks like something.
+_LEAST_DARK_WIDTH = 16.0
 
 
 def default_window(
@@ -36,7 +41,8 @@ def default_window(
     ----------
     source : the open image.
     z : slice to look at.
-    automatic_contrast : stretch also 8-bit pictures that are very dark.
+    automatic_contrast : stretch also 8-bit pictures that are very dark (their percentile 99.5 is
+        below half of the range), for looking at; off where the values are worked with.
 
     Returns
     -------
@@ -48,9 +54,20 @@ def default_window(
     if source.dtype == np.uint8:
         if not automatic_contrast:
             return 0.0, 255.0
-        low, high = robust_range(sample(source, z))
-        return (low, high) if high < _VERY_DARK else (0.0, 255.0)
+        return _dark_window(sample(source, z))
     return robust_range(sample(source, z))
+
+
+def _dark_window(values: NDArray[Any]) -> tuple[float, float]:
+    """The window of 8-bit values: stretched where they are very dark, else all of it."""
+    if values.size == 0:
+        return 0.0, 255.0
+    low, bright, top = (
+        float(v) for v in np.percentile(values, (*_PERCENTILES, _DARK_TOP_PERCENTILE))
+    )
+    if bright >= _VERY_DARK:
+        return 0.0, 255.0
+    return low, min(255.0, max(top, low + _LEAST_DARK_WIDTH))
 
 
 def full_window(source: ImageSource) -> tuple[float, float]:

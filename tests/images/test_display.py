@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -106,16 +107,42 @@ def test_a_narrow_range_in_sixteen_bits_is_shown_with_contrast(shared_data: Path
 
 
 def test_a_dark_picture_is_stretched_only_on_request(tmp_path: Path) -> None:
-    dark = np.random.default_rng(3).integers(0, 20, (50, 60)).astype(np.uint8)
+    dark = np.random.default_rng(3).integers(0, 30, (50, 60)).astype(np.uint8)
     path = tmp_path / "dark.png"
     Image.fromarray(dark).save(path)
     source = images.open(path)
     assert images.default_window(source) == (0, 255)
     low, high = images.default_window(source, automatic_contrast=True)
-    assert 0 <= low < high < 21
+    assert 0 <= low < high < 31
+    assert source.read().max() < 30, "models see the file's values"
     bright = tmp_path / "bright.png"
-    Image.fromarray(dark * 10).save(bright)
+    Image.fromarray(dark * 8).save(bright)
     assert images.default_window(images.open(bright), automatic_contrast=True) == (0, 255)
+
+
+def test_a_few_bright_things_on_black_are_not_cut_and_noise_is_not_blown_up(tmp_path: Path) -> None:
+    few = np.full((200, 200), 10, np.uint8)
+    few[50:62, 50:62] = 80  # 0.36 % of the picture
+    flat = np.random.default_rng(1).integers(3, 6, (200, 200)).astype(np.uint8)
+    for pixels, expected in ((few, (10, 80)), (flat, (3, 19))):
+        path = tmp_path / "one.png"
+        Image.fromarray(pixels).save(path)
+        assert images.default_window(images.open(path), automatic_contrast=True) == expected
+
+
+def test_only_fluorescence_on_black_is_brightened(shared_data: Path) -> None:
+    with (shared_data / "nuclei" / "index.csv").open(newline="") as file:
+        kinds = {row["file"].split(".")[0]: row["kind"] for row in csv.DictReader(file)}
+    changed: dict[str, int] = dict.fromkeys(kinds.values(), 0)
+    for path in sorted((shared_data / "nuclei" / "images").iterdir()):
+        with images.open(path) as source:
+            window = images.default_window(source, automatic_contrast=True)
+            changed[kinds[path.stem]] += window != (0, 255)
+    assert changed == {"grey_dark": 146, "colour_bright": 0, "grey_bright": 0}
+    for folder in ("camvid/val/images", "chase_retina/images"):
+        for path in sorted((shared_data / folder).iterdir())[::5]:
+            with images.open(path) as source:
+                assert images.default_window(source, automatic_contrast=True) == (0, 255)
 
 
 def test_the_files_own_window_goes_before_percentiles(shared_data: Path) -> None:
