@@ -79,7 +79,7 @@ def test_a_rename_is_undone_and_redone_with_keys_and_the_menu_says_which(desk: D
     steps = len(desk.workspace.history)
     QTest.keyClick(desk.window.canvas, Qt.Key.Key_Z, UNDO)
     desk.wait(lambda: desk.name() == "Car")
-    assert desk.title("class.redo") == "Redo class change: Rename Car to Lorry"
+    desk.wait(lambda: desk.title("class.redo") == "Redo class change: Rename Car to Lorry")
     assert len(desk.workspace.history) == steps  # the item's own history is another
     QTest.keyClick(desk.window.canvas, Qt.Key.Key_Z, REDO)
     desk.wait(lambda: desk.name() == "Lorry")
