@@ -203,6 +203,7 @@ class TrainingPanel(QWidget):
             {
                 "done": "Fine-tuned",
                 "failed": "Fine-tuning failed",
+                "lost": "Fine-tuning stopped",
                 "cancelled": "Fine-tuning cancelled",
             }.get(view.state, "Fine-tune")
         )
