@@ -57,6 +57,7 @@ QPushButton[tone="primary"]:disabled { background: @panel; color: @disabled;
   border-color: @separator; }
 QPushButton[tone="flat"] { background: transparent; border-color: transparent; }
 QPushButton[tone="flat"]:hover { background: @raised; }
+QPushButton[tone="flat"]:checked { background: @selection; }
 QPushButton[tone="link"] { background: transparent; border: 0; color: @accent; padding: 0;
   min-height: @smallpx; text-align: left; }
 QPushButton[align="left"] { text-align: left; }
