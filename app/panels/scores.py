@@ -29,6 +29,8 @@ class ScoresPanel(Section):
         self._covered = label(kind="small", tone="muted")
         self._left_out = label(kind="small", tone="muted")
         self._strokes = label(kind="small", tone="muted")
+        self._pq, self._ap50 = label(), label()
+        self._found = label(kind="small", tone="muted")
         self._empty = label("No truth to compare with", tone="muted")
         self._trend = Trend()
         self._grid = QWidget()
@@ -41,13 +43,18 @@ class ScoresPanel(Section):
             ("Mean IoU", self._iou, self._since),
             ("Mean Dice", self._dice, self._covered),
             ("Pixel accuracy", self._accuracy, self._left_out),
+            ("Panoptic quality", self._pq, self._found),
+            ("AP50", self._ap50, label()),
         )
+        self._of_objects: list[QWidget] = []
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for number, (name, value, note) in enumerate(rows):
             note.setAlignment(right)
-            grid.addWidget(label(name), number, 0)
-            grid.addWidget(value, number, 1)
-            grid.addWidget(note, number, 2)
+            widgets = (label(name), value, note)
+            for column, widget in enumerate(widgets):
+                grid.addWidget(widget, number, column)
+            if value in (self._pq, self._ap50):
+                self._of_objects += widgets
         self.body_layout.addWidget(self._grid)
         self.body_layout.addWidget(self._trend)
         self.body_layout.addWidget(self._strokes)
@@ -76,6 +83,13 @@ class ScoresPanel(Section):
         self._left_out.setText(f"{100 * scores.left_out:.1f} % left out")
         self._show_change(scores.since_opened)
         self._trend.show_values(scores.trend)
+        objects = scores.objects
+        for part in self._of_objects:
+            part.setVisible(objects is not None)
+        if objects is not None:
+            self._pq.setText(number(objects.pq))
+            self._ap50.setText(number(objects.ap50))
+            self._found.setText(f"{objects.found:,} of {objects.objects:,} found")
 
     def _show_change(self, change: float) -> None:
         if math.isnan(change):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,27 @@ from PySide6.QtCore import QObject, Signal
 from app.workspace.background import Background
 from segcore import metrics
 from segcore.labels import Labels, Patch
+
+OBJECTS_UP_TO = 2_000_000
+"""Pixels of an item up to which its objects are compared after each step: some tenths of a second
+beside the GUI thread. `maskwright evaluate` has no such limit."""
+
+
+@dataclass(frozen=True)
+class ObjectScores:
+    """Scores of the objects of one item.
+
+    Parameters
+    ----------
+    pq : panoptic quality, the mean over the classes that occur.
+    ap50 : average precision at an IoU of 0.5, the mean over the classes with objects.
+    found, objects : how many of the truth's objects are met with an IoU above 0.5.
+    """
+
+    pq: float = math.nan
+    ap50: float = math.nan
+    found: int = 0
+    objects: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,7 @@ class Scores:
     since_opened : change of the mean IoU since the item was opened.
     trend : mean IoU after each step since then, the first one when it was opened.
     has_truth : False if there is nothing to compare with.
+    objects : of an item whose truth has objects; None where it has none or is too large.
     """
 
     iou: dict[int, float] = field(default_factory=dict)
@@ -41,6 +63,7 @@ class Scores:
     since_opened: float = math.nan
     trend: tuple[float, ...] = ()
     has_truth: bool = False
+    objects: ObjectScores | None = None
 
 
 EMPTY = Scores()
@@ -69,6 +92,36 @@ def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int
         since_opened=steps[-1] - steps[0],
         trend=steps,
         has_truth=True,
+    )
+
+
+def has_objects(item: Any) -> bool:
+    """Whether the objects of an item are compared in the window."""
+    pixels = item.shape.z * item.shape.y * item.shape.x
+    truth = item.truth
+    return pixels <= OBJECTS_UP_TO and truth is not None and truth.has_plane("instance")
+
+
+def object_scores_of(item: Any, classes: Any) -> ObjectScores | None:
+    """Scores of an item's objects, from its label and truth as they are; reads both."""
+    from segcore.projects.evaluating import sides_of
+    from segcore.projects.scoring import OBJECT_TASKS, Scoring
+
+    sides = sides_of(item)
+    if sides is None:
+        return None
+    scoring = Scoring(classes, OBJECT_TASKS)
+    scoring.add(item.shape, *sides)
+    found = scoring.objects()
+    assert found is not None
+    assert found.panoptic is not None
+    assert found.precision is not None
+    matched = int(found.panoptic.matched[found.things].sum())
+    return ObjectScores(
+        float(metrics.mean(found.panoptic.pq)[0]),
+        float(metrics.mean(found.precision.ap50)[0]),
+        matched,
+        matched + int(found.panoptic.missed[found.things].sum()),
     )
 
 
@@ -118,8 +171,21 @@ class Scorekeeper(QObject):
         def show(scores: Scores) -> None:
             if item is not self._item:
                 return
-            self.scores = scores
+            # Those of the objects come after; the last ones stay until they do.
+            self.scores = replace(scores, objects=self.scores.objects)
             self._trend = scores.trend[-200:]
-            self.changed.emit(scores)
+            self.changed.emit(self.scores)
+            if scores.has_truth and has_objects(item):
+                self._compare_objects()
 
         self._background.run_latest("scores", lambda: scores_of(item, classes, trend, areas), show)
+
+    def _compare_objects(self) -> None:
+        item, classes = self._item, self._classes
+
+        def show(objects: ObjectScores | None) -> None:
+            if item is self._item:
+                self.scores = replace(self.scores, objects=objects)
+                self.changed.emit(self.scores)
+
+        self._background.run_latest("objects", lambda: object_scores_of(item, classes), show)

@@ -120,22 +120,23 @@ class OverlapCounter:
                 f"Truth is {truths[0].shape}, the prediction {predictions[0].shape}.",
                 "Compare masks of one and the same image.",
             )
+        # Where one layer says everything, what it has no segment for is void.
+        alone = len(truths) == 1
+        anything = None if alone else np.logical_or.reduce([layer != 0 for layer in truths])
         for b, predicted in enumerate(predictions):
             for a, true in enumerate(truths):
-                self._count(true, predicted, first_truth=a == 0, first_prediction=b == 0)
-            if len(truths) > 1:
-                anything = np.logical_or.reduce([layer != 0 for layer in truths])
-                self._count_void(np.where(anything, 0, predicted))
-            else:
-                self._count_void(np.where(truths[0] != 0, 0, predicted))
+                self._count(true, predicted, a == 0, b == 0, alone)
+            if anything is not None:
+                for p, _, pixels in _pairs(np.where(anything, 0, predicted), truths[0]):
+                    self._void[p] += pixels
 
     def _count(
         self,
         true: NDArray[np.int64],
         predicted: NDArray[np.int64],
-        *,
         first_truth: bool,
         first_prediction: bool,
+        void_is_known: bool,
     ) -> None:
         for t, p, pixels in _pairs(true, predicted):
             if t and p:
@@ -144,10 +145,7 @@ class OverlapCounter:
                 self._truth[t] += pixels
             if p and first_truth:
                 self._prediction[p] += pixels
-
-    def _count_void(self, predicted: NDArray[np.int64]) -> None:
-        for p, _, pixels in _pairs(predicted, predicted):
-            if p:
+            if p and not t and void_is_known:
                 self._void[p] += pixels
 
     def overlaps(self) -> Overlaps:
