@@ -40,7 +40,7 @@ def add_items(project: Project, new: Sequence[NewItem]) -> list[Item]:
                 str(uuid.uuid4()),
                 name,
                 "new",
-                wanted.group,
+                wanted.group or "",
                 wanted.split,
                 wanted.shape,
             )

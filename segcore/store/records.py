@@ -51,7 +51,7 @@ class NewItem:
     shape : the grid in voxels.
     spacing : millimetres, or None.
     affine : (4, 4), index (x, y, z, 1) to RAS+ millimetres, or None.
-    group : patient, series or sequence; whole groups are held out together.
+    group : patient, series or sequence, "" or None if none; whole groups are held out together.
     split : "train", "held_out", or None where nobody has decided.
     as_stack : a series that is no even volume is opened slice by slice, now and always.
     """
@@ -61,7 +61,7 @@ class NewItem:
     shape: Shape
     spacing: Spacing | None = None
     affine: ArrayLike | None = None
-    group: str = ""
+    group: str | None = ""
     split: Split | None = None
     as_stack: bool = False
 

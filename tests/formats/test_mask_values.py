@@ -13,6 +13,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from odd_scene import SCENE
 from PIL import Image
 
 from segcore.base import (
@@ -23,16 +24,6 @@ from segcore.base import (
     UnknownValue,
 )
 from segcore.formats import classes_found, load_mask, read_mask, with_instances
-
-SCENE = ClassSet.from_rows(
-    [
-        {"name": "background", "value": 0, "colour": None},
-        {"name": "disc", "value": 1, "colour": "#DC2828"},
-        {"name": "square", "value": 2, "colour": "#E69F00", "file_colours": ["#28C846"]},
-    ]
-)
-SIZE = (120, 160)
-
 
 DTYPES = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64]
 

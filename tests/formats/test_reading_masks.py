@@ -6,6 +6,7 @@ import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+from odd_scene import SCENE, SIZE
 from PIL import Image
 
 from segcore import images
@@ -18,16 +19,6 @@ from segcore.base import (
     UnknownValue,
 )
 from segcore.formats import classes_found, load_mask, read_mask
-
-SCENE = ClassSet.from_rows(
-    [
-        {"name": "background", "value": 0, "colour": None},
-        {"name": "disc", "value": 1, "colour": "#DC2828"},
-        {"name": "square", "value": 2, "colour": "#E69F00", "file_colours": ["#28C846"]},
-    ]
-)
-SIZE = (120, 160)
-
 
 # -- the folder of awkward masks ----------------------------------------------------------------
 

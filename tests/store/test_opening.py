@@ -10,7 +10,7 @@ import pytest
 from store_kit import CLASSES, block
 
 from segcore import images
-from segcore.base import BadFile
+from segcore.base import BadFile, Shape
 from segcore.store import NewItem, Project, check
 
 
@@ -62,6 +62,15 @@ def test_an_attribute_of_nobody_is_found_by_check(tilted: Path) -> None:
     assert [p.text for p in check(tilted, images=False).damage] == [
         "1 rows of attribute name a item that is not there."
     ]
+
+
+def test_an_item_without_a_group_is_in_no_group(tmp_path: Path) -> None:
+    # From tables of other programs a missing group comes as None.
+    with Project.create(tmp_path / "plain.maskwright", CLASSES) as project:
+        (item,) = project.add_items([NewItem("one", [], Shape(1, 4, 5), group=None)])
+        assert item.group == ""
+    with Project.open(tmp_path / "plain.maskwright") as project:
+        assert project.items[0].group == ""
 
 
 def test_several_files_are_the_channels_of_one_item(shared_data: Path, tmp_path: Path) -> None:
