@@ -6,6 +6,9 @@ import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from segcore.base import ClassSet, MaskwrightError
 
 MANIFEST = "manifest.json"
 MADE_BY = "maskwright"
@@ -29,10 +32,27 @@ class MaskNote:
 class _Manifest:
     unlabelled: int = 0
     objects: dict[str, str | None] = field(default_factory=dict)
+    classes: ClassSet | None = None
 
 
 def note_on(path: Path) -> MaskNote | None:
     """What the export that holds this mask says of it; None if it is in no export of ours."""
+    found = _manifest_of(path)
+    if found is None:
+        return None
+    folder, manifest, name = found
+    objects = manifest.objects[name]
+    return MaskNote(manifest.unlabelled, None if objects is None else folder / objects)
+
+
+def classes_of(path: Path) -> ClassSet | None:
+    """The classes that a mask of an export was written with; None if it is in no export of ours."""
+    found = _manifest_of(path)
+    return None if found is None else found[1].classes
+
+
+def _manifest_of(path: Path) -> tuple[Path, _Manifest, str] | None:
+    """The export's folder, its manifest, and the mask's name there."""
     path = path.absolute()
     for folder in list(path.parents)[:3]:  # masks/NAME/0000.png is the deepest
         try:
@@ -43,8 +63,7 @@ def note_on(path: Path) -> MaskNote | None:
         name = path.relative_to(folder).as_posix()
         if name not in manifest.objects:
             return None
-        objects = manifest.objects[name]
-        return MaskNote(manifest.unlabelled, None if objects is None else folder / objects)
+        return folder, manifest, name
     return None
 
 
@@ -61,6 +80,14 @@ def _read(path: Path, changed: int) -> _Manifest:
             numbers = [str(entry["path"]) for entry in item.get("instances", [])]
             objects |= dict.fromkeys(masks)
             objects |= dict(zip(masks, numbers, strict=bool(numbers)))
-        return _Manifest(int(content["unlabelled_value"]), objects)
+        return _Manifest(int(content["unlabelled_value"]), objects, _classes_in(content))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return _Manifest()
+
+
+def _classes_in(content: dict[str, Any]) -> ClassSet | None:
+    """The classes of a manifest; None where somebody has changed them into none of ours."""
+    try:
+        return ClassSet.from_rows(content.get("classes"), MANIFEST)
+    except MaskwrightError:
+        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from segcore.base import ClassSet, MaskwrightError, SegClass
 from segcore.base.classes import ClassId
 from segcore.base.palette import palette_colour
-from segcore.formats import MaskFile, classes_found, load_mask
+from segcore.formats import MaskFile, classes_found, classes_of, load_mask
 from segcore.projects.stage import Stage, silent
 
 IGNORED_VALUE = 255
@@ -21,11 +21,17 @@ class NoSuchClass(MaskwrightError):
 def find_classes(paths: Sequence[Path], stage: Stage = silent) -> tuple[ClassSet, list[str]]:
     """Classes for what occurs in these files (255 is ignored), and sentences about it.
 
+    Masks that one of our exports wrote bring their classes along, in its manifest.
+
     Raises
     ------
     BadFile : a file is no mask.
     ClassMismatch : more values than there can be classes; they are numbers of objects.
     """
+
+    exported = _exported_classes(paths)
+    if exported is not None:
+        return exported, ["The classes are those of the export that the masks come from."]
 
     def masks() -> Iterator[MaskFile]:
         for number, path in enumerate(paths, 1):
@@ -33,6 +39,14 @@ def find_classes(paths: Sequence[Path], stage: Stage = silent) -> tuple[ClassSet
             stage("Looking at masks", number, len(paths))
 
     return classes_found(masks(), IGNORED_VALUE)
+
+
+def _exported_classes(paths: Sequence[Path]) -> ClassSet | None:
+    """The classes of the exports that wrote all of these, if they are the same ones."""
+    first = classes_of(paths[0])
+    if first is None or any(classes_of(path) != first for path in paths[1:]):
+        return None
+    return first
 
 
 def object_classes(name: str) -> ClassSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -266,3 +267,33 @@ def test_a_tilted_series_is_left_out_until_it_is_asked_for_as_a_stack(
         assert head.spacing is None
         assert head.open_image().read(4).any()
     assert done("check", project).code == 0
+
+
+def test_an_export_makes_a_project_with_the_same_classes_and_pixels(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    first, export, second = (tmp_path / n for n in ("a.maskwright", "out", "b.maskwright"))
+    pictures = ("--images", street / "images", "--hold-out", "none")
+    done("new", first, *pictures, "--labels", street / "labels", "--classes", "camvid")
+    done("export", first, export, "--format", "png")
+    made = done("new", second, *pictures, "--labels", export / "masks")
+    assert "The classes are those of the export" in " ".join(made.err.split())
+    with Project.open(first, write=False) as before, Project.open(second, write=False) as after:
+        assert after.classes.to_rows() == before.classes.to_rows()
+        for old, new in zip(before.items, after.items, strict=True):
+            assert (old.labels.read() == new.labels.read()).all()
+
+
+def test_masks_whose_export_was_changed_by_hand_are_read_as_anybodys(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    first, export, second = (tmp_path / n for n in ("a.maskwright", "out", "b.maskwright"))
+    pictures = ("--images", street / "images", "--hold-out", "none")
+    done("new", first, *pictures, "--labels", street / "labels", "--classes", "camvid")
+    done("export", first, export, "--format", "png")
+    manifest = export / "manifest.json"
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    content["classes"][0]["shade"] = "blue"
+    manifest.write_text(json.dumps(content), encoding="utf-8")
+    made = done("new", second, *pictures, "--labels", export / "masks")
+    assert "Classes: " in made.err
