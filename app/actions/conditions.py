@@ -73,6 +73,7 @@ HAS_TICKED = Condition(
 HAS_SEEDS = Condition(lambda w: w.has_seeds, "There are no seeds.")
 TURNED = Condition(lambda w: bool(w.turned), "The picture lies as its file has it.")
 PENDING = Condition(lambda w: w.pending is not None, "No preview waits for an answer.")
+REFINING = Condition(lambda w: w.refining.is_open, "No region is behind a dense CRF.")
 VOLUME = Condition(_volume, "This item is one picture.")
 DEEP = Condition(_deep, "This picture has 8 bits; it needs no window.")
 CAN_TRAIN = Condition(

@@ -116,6 +116,18 @@ def fit(host: Host) -> None:
         host.canvas.fit()
 
 
+def refine_visible(host: Host) -> None:
+    """Put all that is visible behind a dense CRF."""
+    if host.canvas is not None and host.canvas.view is not None:
+        host.workspace.set_tool("crf")
+        host.workspace.refining.begin(host.canvas.view.visible_image)
+
+
+def compare_refined(host: Host) -> None:
+    refining = host.workspace.refining
+    refining.set_compared(not refining.compared)
+
+
 def turn(host: Host, quarters: int) -> None:
     if host.canvas is not None:
         host.canvas.turn_by(quarters)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
-from app.theme import pixmap
+from app.theme import pixmap, theme
 from app.theme.buttons import KeyButton
 from app.theme.controls import label
 from app.workspace import Pending, Workspace
@@ -48,7 +48,12 @@ class PendingBar(QFrame):
         self.take.clicked.connect(workspace.take_pending)
         self.drop.clicked.connect(workspace.drop_pending)
         workspace.preview_changed.connect(self.show_pending)
+        theme().changed.connect(self._renew)
         self.hide()
+
+    def _renew(self) -> None:
+        """The icon is drawn again in another theme."""
+        self.show_pending(self._workspace.pending)
 
     def show_pending(self, pending: Pending | None) -> None:
         """Show what waits, or nothing."""

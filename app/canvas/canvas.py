@@ -29,7 +29,7 @@ from app.canvas.frame import Frame
 from app.canvas.gestures import Gestures
 from app.canvas.latency import Latency
 from app.canvas.looks import Looks
-from app.canvas.overlays import PreviewPainter, paint_focus, paint_sentence
+from app.canvas.overlays import PreviewPainter, paint_focus, paint_region, paint_sentence
 from app.canvas.picture import Picture
 from app.canvas.scene import Scene
 from app.canvas.slices import SliceSlider
@@ -118,7 +118,8 @@ class Canvas(ViewedWidget):
         workspace.classes_changed.connect(lambda _: self.change_look())
         workspace.tool_changed.connect(lambda _: self._change_tool())
         workspace.tool_options_changed.connect(self.cursor_painter.refresh)
-        workspace.interrupt = self.controls.drop_gesture
+        workspace.interrupt = self.controls.interrupt
+        workspace.refining.changed.connect(self._show_refining)
         workspace.prediction_tile_arrived.connect(self._take_predicted)
         workspace.proposal_changed.connect(lambda _: self._end_stream())
         theme().changed.connect(self.update)
@@ -212,6 +213,10 @@ class Canvas(ViewedWidget):
             return
         self.stream.take(tile, base.shape)
         self.refresh()
+
+    def _show_refining(self) -> None:
+        self.refresh()
+        self.update()
 
     def _end_stream(self) -> None:
         if self.stream.labels is not None:
@@ -359,6 +364,9 @@ class Canvas(ViewedWidget):
             self.preview_painter.paint(
                 painter, self.view, self.gestures.preview, self.looks.current, ratio
             )
+            refined = self.workspace.refining.region
+            if refined is not None and self.workspace.view_mode == "label":
+                paint_region(painter, self.view, refined, ratio)
             self.cursor_painter.paint(painter)
         painter.resetTransform()
         paint_sentence(painter, self.rect(), self._sentence(), theme())

@@ -14,6 +14,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 
 from app.workspace.gesture import Context, Key, Mark, Pointer, ToolKind
+from segcore.base import Rect
 
 if TYPE_CHECKING:
     from app.canvas.canvas import Canvas
@@ -46,7 +47,7 @@ class Controls:
         self._pan_from: QPointF | None = None
         self._window_from: tuple[QPointF, float, float] | None = None
         self._button = ""
-        self._peek_since: float | None = None
+        self._peek: tuple[int, float] | None = None
         self._notches = 0.0
 
     @property
@@ -174,10 +175,17 @@ class Controls:
                 scale=canvas.view.scale,
                 objects=workspace.objects() if tool.makes_objects else None,
                 refined=self._refined(tool),
+                refine=self._refine,
                 solve=workspace.solve_grabcut,
                 choose_class=workspace.set_active_class,
             ),
         )
+
+    def _refine(self, rect: Rect | None) -> None:
+        """Put a rectangle behind a dense CRF, or all that is visible of the picture."""
+        view = self._canvas.view
+        if view is not None:
+            self._workspace.refining.begin_later(rect or view.visible_image)
 
     def _refined(self, tool: type[ToolKind]) -> int:
         project = self._workspace.project
@@ -262,6 +270,8 @@ class Controls:
         )
         if plain and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_S):
             return self._workspace.item is not None
+        if plain and event.key() == Qt.Key.Key_C:
+            return self._workspace.refining.is_open
         if not self._canvas.gestures.is_running:
             return False
         return event.matches(QKeySequence.StandardKey.Undo) or (plain and event.key() in _KEYS)
@@ -276,9 +286,9 @@ class Controls:
         if key == Qt.Key.Key_Space:
             self.space_held = True
             canvas.cursor_painter.refresh()
-        elif key == Qt.Key.Key_S:
-            self._peek_since = time.monotonic()
-            self._workspace.set_mask_hidden(not self._workspace.mask_hidden)
+        elif key in (Qt.Key.Key_S, Qt.Key.Key_C):
+            self._peek = key, time.monotonic()
+            self._turn_over(key)
         elif event.matches(QKeySequence.StandardKey.Undo):
             self.drop_gesture()
         else:
@@ -287,17 +297,25 @@ class Controls:
 
     def key_release(self, event: QKeyEvent) -> bool:
         if event.isAutoRepeat():
-            return event.key() in (Qt.Key.Key_Space, Qt.Key.Key_S)
+            return event.key() in (Qt.Key.Key_Space, Qt.Key.Key_S, Qt.Key.Key_C)
         if event.key() == Qt.Key.Key_Space and self.space_held:
             self.space_held = False
             self._canvas.cursor_painter.refresh()
             return True
-        if event.key() == Qt.Key.Key_S and self._peek_since is not None:
-            if time.monotonic() - self._peek_since > _PEEK_S:
-                self._workspace.set_mask_hidden(not self._workspace.mask_hidden)
-            self._peek_since = None
+        if self._peek is not None and event.key() == self._peek[0]:
+            if time.monotonic() - self._peek[1] > _PEEK_S:
+                self._turn_over(self._peek[0])
+            self._peek = None
             return True
         return False
+
+    def _turn_over(self, key: int) -> None:
+        """Hide the mask or show it again; show a refined mask as it was or as it would be."""
+        workspace = self._workspace
+        if key == Qt.Key.Key_S:
+            workspace.set_mask_hidden(not workspace.mask_hidden)
+        else:
+            workspace.refining.set_compared(not workspace.refining.compared)
 
     def _send_key(self, name: str) -> None:
         gestures = self._canvas.gestures
@@ -311,13 +329,17 @@ class Controls:
         self._button = ""
         return self._canvas.gestures.drop()
 
+    def interrupt(self) -> bool:
+        """What undo takes back first: a gesture, or a region that waits to be taken."""
+        return self.drop_gesture() or self._workspace.refining.drop()
+
     def focus_lost(self, event: QFocusEvent) -> None:
         """Whatever is held is let go; a gesture in progress is dropped."""
         self.space_held = False
         self._pan_from = self._window_from = None
-        if self._peek_since is not None:
-            self._peek_since = None
-            self._workspace.set_mask_hidden(not self._workspace.mask_hidden)
+        if self._peek is not None:
+            self._turn_over(self._peek[0])
+            self._peek = None
         running = self._canvas.gestures.tool
         if running is not None and event.reason() != Qt.FocusReason.PopupFocusReason:
             # Seeds stay: their options and their answer are elsewhere in the window.

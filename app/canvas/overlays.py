@@ -126,6 +126,14 @@ def _paint_seeds(painter: QPainter, view: View, preview: SeedsPreview, ratio: fl
         _paint_seed(painter, view, path, radius, marks_object, ratio)
 
 
+def paint_region(painter: QPainter, view: View, region: Rect, ratio: float) -> None:
+    """Frame a region that is worked on, and take light from what is not; in device pixels."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _shade_around(painter, view, region, ratio)
+    painter.restore()
+
+
 def _shade_around(painter: QPainter, view: View, region: Rect, ratio: float) -> None:
     whole = QPainterPath()
     whole.addRect(_screen_rect(view, Rect(0, 0, *view.shape)))

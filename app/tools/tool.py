@@ -15,7 +15,10 @@ from app.workspace.gesture import Context, Gesture, Mark
 
 @dataclass(frozen=True)
 class Number:
-    """An option that is a number."""
+    """An option that is a number.
+
+    With `beside` it is a slider in the tool's own section of the right side, not in the tool bar.
+    """
 
     name: str
     title: str
@@ -25,6 +28,7 @@ class Number:
     unit: str = ""
     whole: bool = True
     help: str = ""
+    beside: bool = False
 
 
 @dataclass(frozen=True)

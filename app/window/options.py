@@ -24,6 +24,8 @@ def option_widgets(
     the first, because what has no room at the end is hidden."""
     made: list[tuple[QWidget, ...]] = []
     for option in tool.options:
+        if isinstance(option, Number) and option.beside:
+            continue
         if isinstance(option, Number):
             made.append(_number(workspace, option))
         elif isinstance(option, Flag):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBo
 from app.panels.classes import ClassesPanel
 from app.panels.history import HistoryPanel
 from app.panels.jobs import JobsPanel
+from app.panels.refine import RefinePanel
 from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
@@ -22,7 +23,7 @@ LEAST, USUAL, MOST = 240, 280, 420
 
 
 class RightSide(QWidget):
-    """View, Window, Classes, Scores, History; Jobs."""
+    """View, Window, the dense CRF's sliders, Classes, Scores, History; Jobs."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -31,6 +32,7 @@ class RightSide(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.view = ViewPanel(workspace)
         self.window_level = WindowPanel(workspace)
+        self.refine = RefinePanel(workspace)
         self.classes = ClassesPanel(workspace)
         self.scores = ScoresPanel(workspace)
         self.history = HistoryPanel(workspace)
@@ -45,7 +47,7 @@ class RightSide(QWidget):
         self._column_layout = QVBoxLayout(self._column)
         self._column_layout.setContentsMargins(0, 0, 0, 0)
         self._column_layout.setSpacing(0)
-        for section in (self.view, self.window_level, self.classes, self.scores):
+        for section in (self.view, self.window_level, self.refine, self.classes, self.scores):
             self._column_layout.addWidget(section)
         self._column_layout.addWidget(self.history, 1)
         self._spring = QWidget()
@@ -78,7 +80,14 @@ class RightSide(QWidget):
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        return (self.view, self.window_level, self.classes, self.scores, self.history)
+        return (
+            self.view,
+            self.window_level,
+            self.refine,
+            self.classes,
+            self.scores,
+            self.history,
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         # A part that asks for more room than there is must not push the others out of sight.

@@ -168,6 +168,7 @@ class Context:
     options : the tool's options by name.
     scale : screen pixels per image pixel.
     objects : of the class, if it is one of things.
+    refine : puts a rectangle (None: all that is visible) behind a dense CRF.
     solve : asks for a region, (z, rect, seeds, box, iterations) -> number; answered by `Solved`.
     choose_class : makes another class the active one.
     """
@@ -182,6 +183,7 @@ class Context:
     scale: float = 1.0
     objects: Objects | None = None
     refined: int = 0
+    refine: Callable[[Rect | None], None] = field(default=lambda _: None)
     solve: Callable[..., int] = field(default=lambda *_: 0)
     choose_class: Callable[[int], None] = field(default=lambda _: None)
 

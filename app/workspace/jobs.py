@@ -75,6 +75,8 @@ class _Canvas:
 class Jobs(QObject):
     """The window's side of core and refiner."""
 
+    heard = Signal(object)
+    """Every event of core and refiner, on the GUI thread."""
     _spoke = Signal(object)
 
     def __init__(self, workspace: Workspace) -> None:
@@ -211,6 +213,20 @@ class Jobs(QObject):
         self._solving[number] = (z, rect, time.perf_counter())
         return number
 
+    def ask_core(self, job: Any) -> int:
+        """Hand the core a question that somebody waits for; `heard` tells of it by its number."""
+        return int(self._start().submit(job, urgent=True))
+
+    def ask_refiner(self, job: Any) -> int:
+        """Hand the refiner a question; `heard` tells of it by its number."""
+        return int(self._start_refiner().submit(job))
+
+    def forget_question(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        for client in (self._core, self._refiner):
+            if client is not None:
+                client.cancel(number)
+
     def forget(self) -> None:
         """The project is being closed."""
         for row in self.running:
@@ -281,6 +297,7 @@ class Jobs(QObject):
     # -- hearing ------------------------------------------------------------------------------
 
     def _hear(self, event: Any) -> None:
+        self.heard.emit(event)
         handler = getattr(self, f"_on_{type(event).__name__}", None)
         if handler is not None:
             handler(event)

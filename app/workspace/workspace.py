@@ -19,9 +19,10 @@ from app.workspace.messages import Message
 from app.workspace.offer import Offer
 from app.workspace.opening import Opening
 from app.workspace.project_steps import ProjectSteps
+from app.workspace.refine import Refining
 from app.workspace.runs import Runs
 from segcore.base import ClassSet, MaskwrightError, Rect
-from segcore.labels import Guard
+from segcore.labels import Guard, Labels
 
 _FOLLOW_MS = 1000
 _FIND_RUNS_MS = 600
@@ -36,6 +37,7 @@ class Workspace(Opening):
         self.runs = Runs(self)
         self.offer = Offer(self)
         self.project_steps = ProjectSteps(self)
+        self.refining = Refining(self)
         # Looked for later: what that imports must not delay the first picture.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -44,6 +46,12 @@ class Workspace(Opening):
         self._follower = QTimer(self)
         self._follower.setInterval(_FOLLOW_MS)
         self._follower.timeout.connect(self._follow_writer)
+
+    @property
+    def shown_labels(self) -> Labels | None:
+        """As `Opening.shown_labels`, but a refined label that waits to be taken in its place."""
+        refined = self.refining.shown if self.view_mode == "label" else None
+        return refined or super().shown_labels
 
     # -- project ------------------------------------------------------------------------------
 

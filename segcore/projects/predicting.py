@@ -18,10 +18,10 @@ from segcore.base import MaskwrightError
 from segcore.infer import ClassMapping, Predictor, map_classes
 from segcore.infer.objects import objects_of
 from segcore.models.weights import load_model, model_digest
+from segcore.projects.model_witness import ModelWitness
 from segcore.projects.modelling import NoModel
 from segcore.projects.refining import refined_prediction
 from segcore.projects.stage import Stage, silent
-from segcore.projects.witnesses import ModelWitness
 from segcore.refine import CrfParams, densecrf
 from segcore.store import Item, Project
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,17 @@ from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.labels import Guard, Labels
 from segcore.metrics import ConfusionAccumulator, iou, mean
 from segcore.projects.stage import Stage, silent
-from segcore.projects.witnesses import LabelWitness, Models, Witness, confidence_layer
+from segcore.projects.witnesses import LabelWitness, Witness, confidence_layer
 from segcore.refine import CrfParams, densecrf
 from segcore.refine.blocks import blocks
+from segcore.refine.effect import may_change
 from segcore.refine.evidence import with_certain
 from segcore.refine.outlines import BAND, follow_objects, recut
 from segcore.refine.pixels import seen_pixels
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
+    from segcore.projects.model_witness import Models
     from segcore.store import Item, Project
 
 Method = Literal["crf", "grabcut"]
@@ -263,29 +265,3 @@ def refined_prediction(
         confidence[inner.slices] = np.rint(two[1] * 255)
         margin[inner.slices] = np.rint((two[1] - two[0]) * 255)
     return classes, confidence, margin
-
-
-def may_change(
-    classes: ClassSet, labels: Labels, rect: Rect, z: int, found: NDArray[Any], guard: Guard
-) -> NDArray[np.bool_]:
-    """Where a refinement takes effect: other than before, on a scored class, and not guarded.
-
-    Parameters
-    ----------
-    found : (rect.height, rect.width) class ids; 0 changes nothing.
-
-    Returns
-    -------
-    (rect.height, rect.width) bool.
-    """
-    before = labels.read(rect, z)
-    scored = np.zeros(65536, bool)
-    scored[[int(c.id) for c in classes.scored]] = True
-    wanted = (found != before) & scored[before] & scored[found]
-    if guard.is_open:
-        return np.asarray(wanted)
-    origins = labels.read(rect, z, "origin") if guard.keep_origins else None
-    wanted &= guard.allows(before, origins, rect)
-    if guard.locked:
-        wanted &= ~np.isin(found, list(guard.locked))
-    return np.asarray(wanted)

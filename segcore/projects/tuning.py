@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.metrics import ConfusionAccumulator, iou, mean
 from segcore.projects.crf_params import keep_params, kept_params
+from segcore.projects.model_witness import Models, key_of
 from segcore.projects.stage import Stage, silent
 from segcore.projects.training import split_items
-from segcore.projects.witnesses import LabelWitness, Models, Witness, confidence_layer, key_of
+from segcore.projects.witnesses import LabelWitness, Witness, confidence_layer
 from segcore.refine import CrfParams, densecrf
 from segcore.refine.pixels import seen_pixels
 from segcore.refine.tuning import Trial, search

@@ -11,9 +11,9 @@ from segcore.cli import console
 from segcore.cli.command import Command
 
 if TYPE_CHECKING:
+    from segcore.projects.model_witness import Models
     from segcore.projects.refining import RefineReport
     from segcore.projects.tuning import Side, TuneReport
-    from segcore.projects.witnesses import Models
     from segcore.refine import CrfParams
     from segcore.store import Item, Project
 
@@ -122,7 +122,7 @@ def _model(opened: Project, name: str | None, source: str, device: str | None) -
             raise
         return None
     from segcore.infer.threads import share_processor
-    from segcore.projects.witnesses import Models
+    from segcore.projects.model_witness import Models
 
     share_processor()
     return Models(folder, device)
