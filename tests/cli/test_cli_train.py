@@ -15,9 +15,10 @@ from PIL import Image
 from segcore.base import CLASS_PRESETS, ClassSet, Rect
 from segcore.edits import Region, SetState
 from segcore.projects.promotion import demote, promote, promoted
-from segcore.projects.training import NewRun, NothingToLearn, prepare_run, split_items
+from segcore.projects.training import NewRun, NothingToLearn, prepare_run, prepare_sample, split_items
 from segcore.store import Project
 from segcore.train import read_frozen, runs
+from segcore.train.preflight import SAMPLE_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,6 +186,28 @@ def test_a_model_is_trained_comes_home_predicts_and_is_scored(done: Command, pro
     assert done("predict", project, "--overwrite", "--json").json["adopted"] == 6
     assert done("evaluate", project, "--json").json == scores
     assert done("check", project, "--json").json["ok"]
+
+
+def test_a_sample_has_the_steps_of_the_whole_and_leaves_the_project_alone(
+    project: Path, tmp_path: Path
+) -> None:
+    wanted = NewRun({"targets": "truth", "batch": 1, "epochs": 40.0}, name="a")
+    before = sorted(project.rglob("*"))
+    with Project.open(project, write=False) as opened:
+        prepare_sample(opened, wanted, tmp_path / "sample")
+    assert sorted(path for path in project.rglob("*") if path.suffix[:3] != ".db") == [
+        path for path in before if path.suffix[:3] != ".db"
+    ]
+    with Project.open(project) as opened:
+        whole = prepare_run(opened, wanted)
+    sample = read_frozen(tmp_path / "sample")
+    part, run = runs.read_run(tmp_path / "sample").recipe, runs.read_run(whole).recipe
+    # Four steps of one picture see four of the five; the steps and the crop are of all of them.
+    assert len(sample.of("train")) < len(read_frozen(whole).of("train")) == 5
+    assert part.steps == run.total_steps(5) == 200
+    sizes = [item.size for item in read_frozen(whole).of("train")]
+    assert (part.crop_height, part.crop_width) == run.crop(sizes)
+    assert sample.notes[SAMPLE_OF] == {"train": 5, "replay": 0, "held_out": 1}
 
 
 def test_minutes_and_memory_are_said_before_the_start(
