@@ -15,7 +15,13 @@ from PIL import Image
 from segcore.base import CLASS_PRESETS, ClassSet, Rect
 from segcore.edits import Region, SetState
 from segcore.projects.promotion import demote, promote, promoted
-from segcore.projects.training import NewRun, NothingToLearn, prepare_run, prepare_sample, split_items
+from segcore.projects.training import (
+    NewRun,
+    NothingToLearn,
+    prepare_run,
+    prepare_sample,
+    split_items,
+)
 from segcore.store import Project
 from segcore.train import read_frozen, runs
 from segcore.train.preflight import SAMPLE_OF
