@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from app.dialogs.host import DialogHost
-from app.dialogs.sheet import FolderField, Form, Sheet
+from app.dialogs.sheet import FileField, FolderField, Form, Sheet
 from app.theme.controls import ComboBox
 from segcore.base import CLASS_PRESETS, MaskwrightError
 
@@ -40,6 +40,11 @@ class NewProjectDialog(Sheet):
         self.truth = FolderField("Truth", self._images_folder)
         self.predictions = FolderField("Predictions", self._images_folder)
         self.labels = FolderField("Labels", self._images_folder)
+        self.coco = FileField("COCO annotations", "COCO annotations (*.json)", self._images_folder)
+        self.coco_as = ComboBox()
+        self.coco_as.addItem("As labels", "labels")
+        self.coco_as.addItem("As truth", "truth")
+        self.coco_as.setAccessibleName("What the COCO annotations become")
         self.classes = ComboBox()
         self.classes.addItem("As found in the masks", "")
         for key in CLASS_PRESETS:
@@ -54,9 +59,16 @@ class NewProjectDialog(Sheet):
         form.add("Name", self.name)
         form.add("Kept in", self.place)
         form.add_heading("Masks")
-        form.add("Truth", self.truth, "What scores are measured against.")
-        form.add("Predictions", self.predictions, "Of another model; to be corrected.")
-        form.add("Labels", self.labels, "Drawn by a person.")
+        # Said inside the fields: with lines of their own the form is too high for a small screen.
+        for title, field, what in (
+            ("Truth", self.truth, "What scores are measured against"),
+            ("Predictions", self.predictions, "Of another model; to be corrected"),
+            ("Labels", self.labels, "Drawn by a person"),
+        ):
+            field.edit.setPlaceholderText(what)
+            form.add(title, field)
+        self.coco.edit.setPlaceholderText("Instances or panoptic, with its classes")
+        form.add("COCO file", self._coco_row())
         form.add_heading("Classes and training")
         form.add("Classes", self.classes)
         form.add("Objects of class", self.instances, "If numbers in the masks are single objects.")
@@ -66,11 +78,31 @@ class NewProjectDialog(Sheet):
         self.body.addWidget(form)
         self.body.addStretch(1)
         self.images.edit.textChanged.connect(self._suggest)
+        self.coco.edit.textChanged.connect(self._take_coco)
+        self._take_coco("")
         self.advanced.connect(self._advance)
         if images is not None:
             self.images.set_path(images)
         self.setMinimumWidth(600)
         (self.truth if masks and images else self.images).setFocus()
+
+    def _coco_row(self) -> QWidget:
+        row = QWidget()
+        side_by_side = QHBoxLayout(row)
+        side_by_side.setContentsMargins(0, 0, 0, 0)
+        side_by_side.setSpacing(8)
+        side_by_side.addWidget(self.coco, 1)
+        side_by_side.addWidget(self.coco_as)
+        row.setFocusProxy(self.coco)
+        return row
+
+    def _take_coco(self, text: str) -> None:
+        """A COCO file names its classes itself; without one there is nothing to read it as."""
+        given = bool(text.strip())
+        self.coco_as.setEnabled(given)
+        self.coco_as.setToolTip("" if given else "Choose a COCO file first.")
+        self.classes.setEnabled(not given)
+        self.classes.setToolTip("The categories of the COCO file are the classes." if given else "")
 
     def _images_folder(self) -> Path:
         path = self.images.path
@@ -100,7 +132,8 @@ class NewProjectDialog(Sheet):
         name = self.name.text().strip().removesuffix(".maskwright")
         if not name:
             raise MaskwrightError("Give the project a name.")
-        chosen = self.classes.currentData()
+        coco = self.coco.path
+        chosen = self.classes.currentData() if coco is None else ""
         return NewProject(
             path=(self.place.path or Path.home()) / f"{name}.maskwright",
             images=self.images.path,
@@ -111,6 +144,8 @@ class NewProjectDialog(Sheet):
             instances=self.instances.text().strip() or None,
             hold_out=HoldOut.parse(self.hold_out.text().strip() or "none"),
             as_stack=self.as_stack.isChecked(),
+            coco=coco,
+            coco_as=self.coco_as.currentData(),
         )
 
     def run(self) -> None:
@@ -139,6 +174,11 @@ class NewProjectDialog(Sheet):
         self.accept()
         self.host.open_path(made.path)
         hints = list(made.hints)
+        annotated = made.matched.get("annotations")
+        if annotated is not None and annotated.without_file:
+            count = len(annotated.without_file)
+            one = "1 image has no annotations."
+            hints.insert(0, one if count == 1 else f"{count:,} images have no annotations.")
         if made.refused:
             hints.insert(0, _left_out(made.refused))
         from app.workspace import Message

@@ -155,6 +155,25 @@ class FolderField(QWidget):
 
     def _browse(self) -> None:
         start = self.path or self._start()
-        chosen = QFileDialog.getExistingDirectory(self, self._title, str(start))
+        chosen = self._ask(str(start))
         if chosen:
             self.edit.setText(chosen)
+
+    def _ask(self, start: str) -> str:
+        return QFileDialog.getExistingDirectory(self, self._title, start)
+
+
+class FileField(FolderField):
+    """A file that can be typed or chosen.
+
+    Parameters
+    ----------
+    kind : what the system's dialog shows, such as "COCO annotations (*.json)".
+    """
+
+    def __init__(self, title: str, kind: str, start: Callable[[], Path] = Path.home) -> None:
+        super().__init__(title, start)
+        self._kind = kind
+
+    def _ask(self, start: str) -> str:
+        return QFileDialog.getOpenFileName(self, self._title, start, self._kind)[0]
