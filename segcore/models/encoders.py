@@ -237,6 +237,13 @@ def _fill(encoder: nn.Module, state: Mapping[str, Tensor], name: str, channels: 
     return True
 
 
+def _fill_classifier(model: SegModel, state: Mapping[str, Tensor]) -> None:
+    """Where a network keeps the classifier's fully connected layers (FCN), fill these as well."""
+    take = getattr(model.network, "take_classifier", None)
+    if take is not None and {"classifier.0.weight", "classifier.3.weight"} <= set(state):
+        take(state)
+
+
 def _renamed(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     """The tensors under the wanted names, or None if one is missing.
 
