@@ -27,17 +27,15 @@ def polygons_mask(
     """
     mask = np.zeros((height, width), bool)
     for polygon in polygons:
-        mask |= _filled(np.asarray(polygon, np.float64).reshape(-1, 2), height, width)
+        _fill(mask, np.asarray(polygon, np.float64).reshape(-1, 2))
     return mask
 
 
-def _filled(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
+def _fill(mask: NDArray[np.bool_], corners: NDArray[np.float64]) -> None:
+    """Add the pixels of one polygon."""
+    height, width = mask.shape
     x, y = np.trunc(_FINE * corners.T + 0.5).astype(np.int64)
-    walked = [
-        _edge(x[i], y[i], x[j], y[j])
-        for i, j in zip(range(len(x)), [*range(1, len(x)), 0], strict=True)
-    ]
-    u, v = np.concatenate(walked, axis=1)
+    u, v = _walk(x, y)
     step = np.flatnonzero(u[1:] != u[:-1])
     # Where the walk goes to another fine column: the border between both, in pixels.
     column = np.where(u[step + 1] < u[step], u[step + 1], u[step + 1] - 1)
@@ -45,26 +43,35 @@ def _filled(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np
     row = np.minimum(v[step + 1], v[step])
     row = np.ceil(np.clip((row + 0.5) / _FINE - 0.5, 0, height))
     middle = (np.floor(column) == column) & (column >= 0) & (column <= width - 1)
-    places = column[middle].astype(np.int64) * height + row[middle].astype(np.int64)
+    if not middle.any():
+        return
     # Pixels are counted down the columns; each crossing changes the side of all that follow.
-    changes = np.bincount(places, minlength=height * width + 1)[: height * width]
-    inside: NDArray[np.bool_] = np.cumsum(changes) % 2 == 1
-    return inside.reshape(width, height).T
+    places = column[middle].astype(np.int64) * height + row[middle].astype(np.int64)
+    first = int(places.min()) // height
+    # Behind the last crossing everything is outside, unless their number is odd.
+    end = width if places.size % 2 else min(width, int(places.max()) // height + 1)
+    changes = np.bincount(places - first * height, minlength=(end - first) * height + 1)
+    inside = np.cumsum(changes[: (end - first) * height]) % 2 == 1
+    mask[:, first:end] |= inside.reshape(end - first, height).T
 
 
-def _edge(x0: int, y0: int, x1: int, y1: int) -> NDArray[np.int64]:
-    """The fine points from one corner to the next, (2, n): one for each step of the longer side."""
-    dx, dy = abs(int(x1) - int(x0)), abs(int(y1) - int(y0))
+def _walk(x: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """The fine points along all edges, column and row: one for each step of an edge's longer
+    side, both ends included."""
+    x1, y1 = np.roll(x, -1), np.roll(y, -1)
+    dx, dy = np.abs(x1 - x), np.abs(y1 - y)
     wide = dx >= dy
-    # Walked from the lower end always, so that an edge is the same in both directions.
-    back = x0 > x1 if wide else y0 > y1
-    if back:
-        x0, y0, x1, y1 = x1, y1, x0, y0
-    steps = np.arange(max(dx, dy) + 1)
-    if wide:
-        slope = (y1 - y0) / dx if dx else 0.0
-        points = np.stack([x0 + steps, np.trunc(y0 + slope * steps + 0.5).astype(np.int64)])
-    else:
-        slope = (x1 - x0) / dy
-        points = np.stack([np.trunc(x0 + slope * steps + 0.5).astype(np.int64), y0 + steps])
-    return points[:, ::-1] if back else points
+    # Computed from the lower end always, so that an edge is the same in both directions.
+    back = np.where(wide, x > x1, y > y1)
+    x, x1 = np.where(back, x1, x), np.where(back, x, x1)
+    y, y1 = np.where(back, y1, y), np.where(back, y, y1)
+    longer = np.maximum(dx, dy)
+    slope = np.where(wide, y1 - y, x1 - x) / np.maximum(longer, 1)
+    edge = np.repeat(np.arange(longer.size), longer + 1)
+    step = np.arange(edge.size) - np.repeat(np.cumsum(longer + 1) - longer - 1, longer + 1)
+    step = np.where(back[edge], longer[edge] - step, step)
+    aside = slope[edge] * step
+    straight = wide[edge]
+    u = np.where(straight, x[edge] + step, np.trunc(x[edge] + aside + 0.5))
+    v = np.where(straight, np.trunc(y[edge] + aside + 0.5), y[edge] + step)
+    return u.astype(np.int64), v.astype(np.int64)

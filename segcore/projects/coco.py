@@ -6,6 +6,7 @@ name. What has no partner on either side is told, never guessed.
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,12 +60,12 @@ def match_coco(file: CocoFile, images: Mapping[str, Path], folder: Path) -> Coco
     ------
     BadFile : not one belongs to an image, or two belong to the same.
     """
-    by_path = {path.relative_to(folder).as_posix(): name for name, path in images.items()}
-    by_name = {path.name: name for name, path in images.items()}
+    by_path = {_nfc(path.relative_to(folder).as_posix()): n for n, path in images.items()}
+    by_name = {_nfc(path.name): name for name, path in images.items()}
     found: dict[str, list[CocoPicture]] = defaultdict(list)
     missing: dict[str, int] = {}
     for picture in file.pictures:
-        plain = PurePosixPath(picture.file)
+        plain = PurePosixPath(_nfc(picture.file))
         name = by_path.get(plain.as_posix(), by_name.get(plain.name))
         if name is None:
             missing[picture.file] = missing.get(picture.file, 0) + picture.annotations
@@ -98,6 +99,11 @@ def match_coco(file: CocoFile, images: Mapping[str, Path], folder: Path) -> Coco
     return CocoMatch(
         file, {name: tuple(pictures) for name, pictures in found.items()}, matched, tuple(hints)
     )
+
+
+def _nfc(name: str) -> str:
+    """A file's name as all systems compare it: macOS writes accents as letters of their own."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _told(counts: Mapping[str, int], what: str) -> list[str]:

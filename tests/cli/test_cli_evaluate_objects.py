@@ -18,6 +18,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from segcore.base import ClassId, ClassSet, SegClass, Shape
+from segcore.projects import scoring
 from segcore.store import NewItem, ObjectFacts, Project
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -256,3 +257,39 @@ def test_scores_crowds_void_and_objects_of_further_layers_count(
     panoptic_row = done("evaluate", path, "--json").json["panoptic"]["classes"][1]
     # Of the first layer only: one found, one invented; crowd and void excuse the other two.
     assert (panoptic_row["matched"], panoptic_row["missed"], panoptic_row["invented"]) == (1, 0, 1)
+
+
+def test_an_item_is_compared_band_by_band_and_the_figures_are_those_of_the_whole(
+    nuclei: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = [
+        np.asarray(Image.open(sorted((nuclei / n).iterdir())[0])) for n in ("truth", "predicted")
+    ]
+    asked: list[int] = []
+
+    def side(numbers: np.ndarray) -> scoring.Side:
+        ids = np.where(numbers > 0, 2, 1).astype(np.uint16)
+
+        def rows(z: int, top: int, bottom: int) -> list[scoring.Layer]:
+            asked.append((bottom - top) * numbers.shape[1])
+            return [(ids[top:bottom], numbers[top:bottom].astype(np.uint32))]
+
+        return scoring.Side(rows)
+
+    def scores() -> tuple[object, ...]:
+        total = scoring.Scoring(CLASSES, scoring.OBJECT_TASKS)
+        total.add(Shape(1, *read[0].shape), side(read[0]), side(read[1]))
+        found = total.objects()
+        return (
+            total.confusion.matrix.tolist(),
+            found.panoptic_json(total.classes),
+            found.instances_json(total.classes),
+        )
+
+    whole = scores()
+    assert max(asked) == read[0].size
+    asked.clear()
+    monkeypatch.setattr(scoring, "_BAND", 1000)
+    np.testing.assert_equal(scores(), whole)
+    assert max(asked) <= 1000
+    assert sum(asked) == 2 * read[0].size
