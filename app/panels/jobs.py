@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from app.theme.controls import ElidedLabel, icon_button
 from app.theme.section import Section
 from app.workspace import Workspace
-from app.workspace.jobs import JobRow
+from app.workspace.job import JobRow
 
 _SHOWN = 6
 

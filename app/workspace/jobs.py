@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.workspace.job import JobRow
 from app.workspace.messages import Message
 from app.workspace.models import ModelRow, current_model
+from app.workspace.planes import IncomingPlanes
 from app.workspace.state import PredictedTile, SolvedRegion
 from segcore.base import MaskwrightError, Rect
 
@@ -23,53 +25,6 @@ if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
 
 log = logging.getLogger(__name__)
-RUNNING = ("queued", "running", "cancelling")
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """One job as the panel shows it.
-
-    Parameters
-    ----------
-    number : of the client.
-    title : what it does.
-    state : queued, running, cancelling, done, failed, cancelled, lost.
-    progress : 0 to 1.
-    reason : why it failed or was lost.
-    started : seconds, `time.monotonic`.
-    """
-
-    number: int
-    title: str
-    item_id: str
-    state: str = "queued"
-    progress: float = 0.0
-    reason: str = ""
-    started: float = 0.0
-
-    @property
-    def is_running(self) -> bool:
-        return self.state in RUNNING
-
-
-class _Canvas:
-    """Planes of a prediction while its tiles come in."""
-
-    def __init__(self, shape: Any) -> None:
-        self.classes = np.zeros(shape, np.uint16)
-        self.confidence = np.zeros(shape, np.uint8)
-        self.margin = np.zeros(shape, np.uint8)
-
-    def put(self, event: Any) -> None:
-        rect = Rect(*event.rect)
-        for plane, piece in (
-            (self.classes, event.classes),
-            (self.confidence, event.confidence),
-            (self.margin, event.margin),
-        ):
-            if piece is not None:
-                plane[event.z][rect.slices] = piece
 
 
 class Jobs(QObject):
@@ -85,7 +40,7 @@ class Jobs(QObject):
         self._core: Any = None
         self._refiner: Any = None
         self._rows: dict[int, JobRow] = {}
-        self._planes: dict[int, _Canvas] = {}
+        self._planes: dict[int, IncomingPlanes] = {}
         self._models: dict[int, ModelRow] = {}
         self._solving: dict[int, tuple[int, Rect, float]] = {}
         self._courtesy: Any = None
@@ -167,7 +122,7 @@ class Jobs(QObject):
             self._rows[number] = JobRow(
                 number, f"Predict {item.name}", item_id, started=time.monotonic()
             )
-            self._planes[number] = _Canvas(tuple(item.shape))
+            self._planes[number] = IncomingPlanes(tuple(item.shape))
             self._models[number] = model
         workspace.jobs_changed.emit()
 

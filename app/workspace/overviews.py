@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from app.workspace.background import Background
-from app.workspace.jobs import JobRow
+from app.workspace.job import JobRow
 from app.workspace.messages import Message
 from segcore.base import Cancelled, MaskwrightError, Rect
 from segcore.images import ImageSource, PyramidSource, default_window
