@@ -96,13 +96,13 @@ def test_a_refiner_killed_in_the_middle_of_a_grabcut_is_told_of_and_replaced(
             killed.append(jobs._refiner.pids[0])
             psutil.Process(killed[0]).kill()
 
-    jobs._spoke.connect(kill_at_work)
-    # A stroke over most of the picture: a large region is solved for seconds.
-    hands.drag([(y, 300 + y / 3) for y in range(100, 900, 50)])
+    jobs.heard.connect(kill_at_work)
+    # Long enough that its region is not solved at once, and far below the budget of a solve.
+    hands.drag([(y, 400 + y / 3) for y in range(400, 480, 10)])
     hands.wait(lambda: bool(killed))
     hands.wait(lambda: on_screen(hands, "The refiner was ended"))
     # The seeds wait; the next stroke asks the spare refiner.
-    hands.drag([(y, 80) for y in range(100, 900, 50)], button=RIGHT)
+    hands.drag([(y, 500) for y in range(400, 480, 10)], button=RIGHT)
     hands.wait(lambda: hands.workspace.pending is not None and not jobs._solving, seconds=90)
     assert killed[0] not in jobs._refiner.pids
     hands.key(Qt.Key.Key_Return)
