@@ -1,19 +1,23 @@
 """Write segcore/models/encoders.json: what every encoder of smp and timm can do, as tried out.
 
-    python packaging/encoder_table.py [--only WORD]
+    python packaging/encoder_table.py [--only WORD] [--kin]
 
 Each encoder is built on torch's meta device, where numbers take no room, and sent a picture; what
 comes back says how its features lie, whether it can be dilated, and which sizes it takes. Run it
 again when segmentation-models-pytorch or timm changes, with the old table taken away (about forty
-minutes on one core; a stopped run goes on); a test compares the table with what is installed.
+minutes on one core; a stopped run goes on); a test compares the table with what is installed. With
+--kin one of each kind is tried and the others take its row, which then says whose it is; a later
+run without it tries these as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,24 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
+from timm.models import _registry
 
 TABLE = Path(__file__).resolve().parents[1] / "segcore" / "models" / "encoders.json"
 SETTINGS: tuple[dict[str, Any], ...] = ({}, {"strict_img_size": False}, {"dynamic_img_size": True})
+
+
+@cache
+def plain(name: str) -> torch.nn.Module:
+    """What smp looks at before it builds an encoder, made once for all of its strides."""
+    with torch.device("meta"):
+        return create_model(name, features_only=True)
+
+
+create_model = timm.create_model
+
+
+def create(name: str, **settings: Any) -> torch.nn.Module:
+    return plain(name) if settings == {"features_only": True} else create_model(name, **settings)
 
 
 def build(name: str, **settings: Any) -> torch.nn.Module:
@@ -55,7 +74,9 @@ def works(
     """Channels of the features and millions of parameters, or None off the grid."""
     dilated = {} if stride == 32 else {"output_stride": stride}
     encoder = build(name, **dilated, **settings)
-    tried = ((96, 160), (32, 64)) if multiple == 32 else ((multiple, 2 * multiple),)
+    tried = [(96, 160), (32, 64)] if multiple == 32 else [(multiple, 2 * multiple)]
+    if dilated:
+        del tried[1:]  # it is the same network, and its sizes are known
     channels: list[int] = []
     for height, width in tried:
         found = sizes(encoder, height, width)
@@ -149,16 +170,51 @@ def names(only: str) -> Iterable[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="only encoders with this word in their name")
-    wanted = parser.parse_args().only
+    parser.add_argument("--kin", action="store_true", help="try one encoder of each kind")
+    given = parser.parse_args()
+    wanted = given.only
     warnings.simplefilter("ignore")
+    timm.create_model = create
+    for name in ("trunc_normal_", "normal_", "kaiming_normal_", "xavier_uniform_", "uniform_"):
+        setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)  # nobody looks at the numbers
     table = json.loads(TABLE.read_text("utf-8"))["encoders"] if TABLE.is_file() else {}
     for number, name in enumerate(names(wanted)):
-        if name not in table or wanted:
+        if given.kin and (like := relative(name, table)) and name not in table:
+            row = {k: v for k, v in table[like].items() if k != "millions"}
+            table[name] = row | {"like": like}
+        elif name not in table or wanted or "like" in table[name]:
             table[name] = row_of(name)
             print(name, json.dumps(table[name]), flush=True)
         if number % 50 == 0:
             write(table)
     write(table)
+
+
+def kind(name: str) -> tuple[str, ...]:
+    """What encoders that are alike but for their size have in common."""
+    bare = name.removeprefix("tu-")
+    if bare == name:
+        return (name,)
+    module = _registry._model_to_module[bare]
+    letters = re.match("[a-z]*", bare)
+    patch = re.search(r"patch\d+|_p\d+_", bare)
+    size = str(multiples(name)[-1]) if module == "maxxvit" else ""
+    return module, letters[0] if letters else "", patch[0] if patch else "", size
+
+
+def relative(name: str, table: dict[str, Any]) -> str | None:
+    """An encoder of the same kind that was tried."""
+    if not _kinds:
+        for other, row in table.items():
+            if "like" not in row:
+                _kinds.setdefault(kind(other), other)
+    found = _kinds.get(kind(name))
+    if found is None:
+        _kinds[kind(name)] = name  # it is tried next
+    return found if found != name else None
+
+
+_kinds: dict[tuple[str, ...], str] = {}
 
 
 def write(table: dict[str, Any]) -> None:

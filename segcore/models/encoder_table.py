@@ -38,9 +38,10 @@ class EncoderRow:
     multiple : heights and widths must be multiples of it.
     settings : what timm has to be told to let it take any size.
     patch, prefix : pixels of a token, and whether there are tokens that stand for no place.
-    millions : parameters.
+    millions : parameters; 0 where nobody counted.
     why : why it is unusable.
     licence : of its code, where that is not permissive as the rest.
+    like : the encoder of the same kind that was tried in its place.
     """
 
     name: str
@@ -53,6 +54,7 @@ class EncoderRow:
     millions: float = 0.0
     why: str = ""
     licence: str = ""
+    like: str = ""
 
 
 @cache

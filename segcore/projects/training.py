@@ -274,15 +274,25 @@ def _targets(
             yield z, target.astype(np.uint16, copy=False)
 
 
+def check_model_name(name: str) -> None:
+    """Refuse a name that is no folder's on every system.
+
+    Raises
+    ------
+    MaskwrightError
+    """
+    if not _NAME.fullmatch(name) or name.endswith((".", " ")):
+        raise MaskwrightError(
+            f'"{name}" is no name for a model.',
+            "Use letters, digits, spaces, dots, hyphens and underscores.",
+        )
+
+
 def _name_of(project: Project, wanted: str | None, recipe: Recipe, base: Path | None) -> str:
     taken = {path.name for path in run_folders.find_runs(project.runs_dir)}
     taken |= set(known_models(project.models_dir))
     if wanted is not None:
-        if not _NAME.fullmatch(wanted) or wanted.endswith((".", " ")):
-            raise MaskwrightError(
-                f'"{wanted}" is no name for a model.',
-                "Use letters, digits, spaces, dots, hyphens and underscores.",
-            )
+        check_model_name(wanted)
         if wanted in taken:
             raise MaskwrightError(
                 f'{project.name} has a run or a model named "{wanted}" already.',

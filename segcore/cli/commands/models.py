@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,43 @@ def models(
         str | None, typer.Argument(help="An architecture, a trained model, or a model's folder.")
     ] = None,
     project: Annotated[
-        Path | None, typer.Option(help="List the models of this project as well.")
+        Path | None,
+        typer.Option(help="List the models of this project as well; an import lands there."),
+    ] = None,
+    encoders: Annotated[
+        bool, typer.Option("--encoders", help="List the encoders that the architecture takes.")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            metavar="PATH",
+            help="Make a model of a checkpoint of segmentation-models-pytorch: a folder of "
+            "save_pretrained, or a .safetensors or .pth file with its arguments in a .json of "
+            "the same name, or in --arch, --encoder and --argument.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Classes of the import in the order of its outputs: names with commas, camvid, "
+            "binary, or a TOML or JSON file."
+        ),
+    ] = None,
+    save_as: Annotated[
+        str | None, typer.Option("--name", help="Name of the import; its file's unless told.")
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Architecture of the import, such as Unet.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Encoder of the import, such as resnet34.")
+    ] = None,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="An argument of the import's class, such as classes=11."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -25,7 +62,16 @@ def models(
     from segcore.models.registry import architectures
     from segcore.projects.modelling import describe_model, known_models
 
+    if checkpoint is not None:
+        if project is None:
+            raise typer.BadParameter("an import needs --project, where the model lands")
+        told = _arguments(arch, encoder, argument or [])
+        _import(checkpoint, project, save_as, classes, told, as_json)
+        return
     table = architectures()
+    if encoders:
+        _encoders(name, as_json)
+        return
     trained = known_models(None if project is None else project / "models")
     if name is None:
         _list(trained, as_json)
@@ -46,6 +92,53 @@ def models(
         _trained(name, row)
 
 
+def _arguments(arch: str | None, encoder: str | None, given: list[str]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if arch is not None:
+        told["_model_class"] = arch
+    if encoder is not None:
+        told["encoder_name"] = encoder
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--argument takes NAME=VALUE, and {text} has no =")
+        try:
+            told[key] = json.loads(value)
+        except ValueError:
+            told[key] = value  # a word without quotation marks
+    return told
+
+
+def _import(
+    checkpoint: Path,
+    project: Path,
+    name: str | None,
+    classes: str | None,
+    arguments: dict[str, Any],
+    as_json: bool,
+) -> None:
+    from segcore.base import CLASS_PRESETS, ClassSet
+    from segcore.projects.model_import import import_model
+    from segcore.projects.modelling import describe_model
+    from segcore.store import Project
+
+    wanted: ClassSet | list[str] | None = None
+    if classes is not None:
+        is_set = classes in CLASS_PRESETS or Path(classes).suffix.lower() in {".toml", ".json"}
+        wanted = ClassSet.load(classes) if is_set else [c.strip() for c in classes.split(",")]
+    with Project.open(project) as opened:
+        folder = import_model(opened, checkpoint, name=name, classes=wanted, arguments=arguments)
+    row = describe_model(folder)
+    if as_json:
+        console.say_json({"name": folder.name, "folder": str(folder)} | row)
+        return
+    _trained(folder.name, row)
+    mean = ", ".join(f"{v:.3f}" for v in row["preparation"]["mean"])
+    console.say(
+        f"  Pictures are prepared as for {row['encoder']}'s ImageNet weights (mean {mean})."
+    )
+
+
 def _list(trained: dict[str, Path], as_json: bool) -> None:
     from segcore.models.registry import architectures
     from segcore.projects.modelling import describe_model
@@ -61,30 +154,64 @@ def _list(trained: dict[str, Path], as_json: bool) -> None:
         return
     console.say("Architectures")
     for name, row in architectures().items():
-        console.say(f"  {name:<12}{row.title}, {row.year} (encoder {row.encoder})")
+        encoder = f"encoder {row.encoder}" if row.encoder else "an encoder of its own"
+        console.say(f"  {name:<15}{row.title}, {row.year} ({encoder})")
     console.say("Trained models")
     for name, found in described.items():
         classes = ", ".join(c["name"] for c in found["classes"])
         console.say(
-            f"  {name:<12}{found['architecture']} with {found['encoder']}: {classes}; "
+            f"  {name:<15}{found['architecture']} with {found['encoder']}: {classes}; "
             f"{console.size_text(found['bytes'])}"
         )
     if not described:
         console.say("  none")
 
 
+def _encoders(name: str | None, as_json: bool) -> None:
+    from segcore.models.encoder_table import encoder_names, encoder_rows
+    from segcore.models.registry import architecture
+
+    if name is not None:
+        architecture(name)
+    rows = [encoder_rows()[encoder] for encoder in encoder_names(name)]
+    if as_json:
+        console.say_json(
+            [
+                {
+                    "name": row.name,
+                    "style": row.style,
+                    "strides": sorted({*row.dilates, row.patch or 32}),
+                    "millions": row.millions or None,
+                    "licence": row.licence or None,
+                }
+                for row in rows
+            ]
+        )
+        return
+    for row in rows:
+        size = f"{row.millions:8.1f} M" if row.millions else " " * 10
+        console.say(f"{row.name:<52}{size}  {row.licence}".rstrip())
+
+
 def _architecture_row(name: str) -> dict[str, Any]:
+    from segcore.models.encoder_table import encoder_names
     from segcore.models.registry import architectures
 
     row = architectures()[name]
     return {
         "name": row.name,
         "title": row.title,
+        "idea": row.idea,
         "paper": row.paper,
         "year": row.year,
         "tasks": list(row.tasks),
+        "licence": row.licence or "BSD-3-Clause",
         "encoder": row.encoder,
-        "options": [{"name": o.name, "default": o.default, "help": o.help} for o in row.options],
+        "encoders": len(encoder_names(name)),
+        "options": [
+            {"name": o.name, "default": o.default, "help": o.help, "choices": list(o.choices)}
+            for o in row.options
+        ],
     }
 
 
@@ -94,11 +221,18 @@ def _architecture(name: str, as_json: bool) -> None:
         console.say_json(row)
         return
     console.say(f"{row['title']} ({row['year']})")
+    console.say(f"  {row['idea']}")
     console.say(f"  {row['paper']}")
     console.say(f"  Tasks      {', '.join(row['tasks'])}")
-    console.say(f"  Encoder    {row['encoder']} unless told; any of segmentation-models-pytorch")
+    console.say(f"  Licence    {row['licence']}")
+    if row["encoder"]:
+        count = f"{row['encoders']:,} others"
+        console.say(f"  Encoder    {row['encoder']} unless told, or one of {count} (--encoders)")
+    else:
+        console.say("  Encoder    its own")
     for option in row["options"]:
-        console.say(f"  Option     {option['name']} = {option['default']}: {option['help']}")
+        among = f" (one of {', '.join(map(str, option['choices']))})" if option["choices"] else ""
+        console.say(f"  Option     {option['name']} = {option['default']}: {option['help']}{among}")
 
 
 def _trained(name: str, row: dict[str, Any]) -> None:
@@ -134,6 +268,7 @@ COMMAND = Command(
     "models",
     models,
     "List architectures and trained models, or describe one of them.\n\n"
-    "A trained model says what it was trained on, how, under which licence, and how it scores.",
+    "A trained model says what it was trained on, how, under which licence, and how it scores. "
+    "--import makes a model of a checkpoint of segmentation-models-pytorch; it predicts the same.",
     "maskwright models nuclei",
 )
