@@ -3,7 +3,13 @@
 from segcore.metrics.boundary import BoundaryAccumulator
 from segcore.metrics.confusion import ConfusionAccumulator, confusion_matrix
 from segcore.metrics.jaccard import aggregated_jaccard
-from segcore.metrics.overlaps import OverlapCounter, Overlaps, count_overlaps, segment_keys
+from segcore.metrics.overlaps import (
+    OverlapCounter,
+    Overlaps,
+    count_overlaps,
+    layers_of_masks,
+    segment_keys,
+)
 from segcore.metrics.panoptic import PanopticAccumulator, PanopticQuality
 from segcore.metrics.precision import AveragePrecision, PrecisionAccumulator
 from segcore.metrics.scores import (
@@ -29,6 +35,7 @@ __all__ = [
     "count_overlaps",
     "dice",
     "iou",
+    "layers_of_masks",
     "mean",
     "pixel_accuracy",
     "predicted_pixels",

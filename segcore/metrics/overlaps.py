@@ -10,7 +10,7 @@ class * 2^32 + object; 0 is what is in no segment: in the truth void, which coun
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +174,31 @@ def count_overlaps(
     counter = OverlapCounter()
     counter.add(truth, prediction)
     return counter.overlaps()
+
+
+def layers_of_masks(
+    masks: Iterable[NDArray[np.bool_]], keys: Iterable[int], shape: tuple[int, ...]
+) -> list[NDArray[np.int64]]:
+    """Objects that may overlap, as layers of keys for `count_overlaps`.
+
+    Parameters
+    ----------
+    masks : each (y, x), taken one by one.
+    keys : of each mask, above 0.
+    shape : of the picture.
+
+    Returns
+    -------
+    At least one layer; each mask is whole in the first one where it covers no other.
+    """
+    layers = [np.zeros(shape, np.int64)]
+    for mask, key in zip(masks, keys, strict=True):
+        free = next((layer for layer in layers if not layer[mask].any()), None)
+        if free is None:
+            free = np.zeros(shape, np.int64)
+            layers.append(free)
+        free[mask] = key
+    return layers
 
 
 def _pairs(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[tuple[int, int, int]]:

@@ -121,8 +121,12 @@ def import_coco(
     items: Mapping[str, Item],
     role: CocoRole,
     stage: Stage = silent,
-) -> None:
+) -> list[str]:
     """Read the annotations of each item into its label or truth, overlaps into further layers.
+
+    Returns
+    -------
+    Sentences about what was found.
 
     Raises
     ------
@@ -130,6 +134,7 @@ def import_coco(
     """
     origin = project.source("imported")
     group = str(uuid.uuid4())
+    overlapping = 0
     wanted = [(name, pictures) for name, pictures in match.pictures.items() if name in items]
     for number, (name, pictures) in enumerate(wanted, 1):
         item = items[name]
@@ -146,7 +151,16 @@ def import_coco(
             facts=_facts(made.values()),
             further=further,
         )
+        overlapping += bool(further)
         stage("Reading annotations", number, len(wanted))
+    if not overlapping:
+        return []
+    images = "1 image" if overlapping == 1 else f"{overlapping:,} images"
+    text = (
+        f"Objects of {images} overlap: those that cover others are in further layers, which are "
+        "scored and exported; the window shows the first."
+    )
+    return [text]
 
 
 def _require_fits(file: CocoFile, pictures: Sequence[CocoPicture], item: Item) -> None:

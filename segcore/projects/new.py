@@ -152,8 +152,8 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
                     pairs = {made[stem]: masks[stem] for stem in made if stem in masks}
                     hints += _import(project, kind, pairs, instances, stage)
             if coco is not None:
-                import_coco(project, coco, made, plan.coco_as, stage)
                 hints += coco.hints
+                hints += import_coco(project, coco, made, plan.coco_as, stage)
     except BaseException:
         # Nobody has seen this folder yet; half a project would only be in the way.
         shutil.rmtree(path, ignore_errors=True)

@@ -31,6 +31,7 @@ def persons(done: Command, coco: Path, tmp_path: Path) -> Path:
     result = done("new", path, "--images", coco / "instances/images", "--coco", file)
     assert "4 items" in result.out
     assert "keypoints are left out" in result.err
+    assert "overlap: those that cover others are in further layers" in result.err
     return path
 
 

@@ -29,6 +29,11 @@ def test_every_formula_of_the_page_holds() -> None:
         ("tp / (tp + fp + fn))\nassert", "tp / tp + fp + fn)\nassert"),
         ("2 * tp / (2 * tp + fp + fn)", "2 * tp / 2 * tp + fp + fn"),
         ("2 * j / (1 + j)", "2 * j / 1 + j"),
+        (
+            "matched_iou.sum() / (matched + invented / 2 + missed_objects / 2)",
+            "matched_iou.sum() / matched + invented / 2 + missed_objects / 2",
+        ),
+        ("(3 + 3) / (4 + 4 + 2 + 1)", "3 + 3 / (4 + 4 + 2 + 1)"),
         ("2 * common / (predicted + true)", "2 * common / predicted + true"),
         ("(y * p.log())", "(p * y.log())"),
     ],

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from segcore.metrics import PrecisionAccumulator, count_overlaps, mean
+from segcore.metrics import PrecisionAccumulator, count_overlaps, layers_of_masks, mean
 
 # pycocotools 2 decodes with a call that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -79,15 +79,12 @@ def peer(pictures, max_detections):
     }
 
 
-def layers_of(objects, first, shape):
+def layers_of(objects, shape):
     """Keys of the objects, and layers of keys in which each is whole."""
-    keys, layers = [], [np.zeros(shape, np.int64)]
-    for number, (c, mask, _) in enumerate(objects, first):
-        keys.append((c << 32) + number)
-        free = next((layer for layer in layers if not layer[mask].any()), None)
-        if free is None:
-            layers.append(free := np.zeros(shape, np.int64))
-        free[mask] = keys[-1]
+    keys = [(c << 32) + number for number, (c, _, _) in enumerate(objects, 1)]
+    layers = layers_of_masks((mask for _, mask, _ in objects), keys, shape)
+    for key, (_, mask, _) in zip(keys, objects, strict=True):
+        assert sum((layer == key).sum() for layer in layers) == mask.sum()
     return keys, layers
 
 
@@ -95,8 +92,8 @@ def ours(pictures, classes, max_detections):
     total = PrecisionAccumulator(max_detections)
     for truth, detections in pictures:
         shape = (truth or detections)[0][1].shape
-        true_keys, true_layers = layers_of(truth, 1, shape)
-        keys, layers = layers_of(detections, 1, shape)
+        true_keys, true_layers = layers_of(truth, shape)
+        keys, layers = layers_of(detections, shape)
         total.add(
             count_overlaps(true_layers, layers),
             {k: d[2]["score"] for k, d in zip(keys, detections, strict=True)},
