@@ -59,14 +59,7 @@ def use_window(host: Host, name: str) -> None:
 
 def fit_window(host: Host) -> None:
     """The window that fits the slice."""
-    from segcore.images import default_window
-
-    workspace = host.workspace
-    image, z = workspace.image, workspace.z
-    if image is not None:
-        workspace.background.run(
-            lambda: default_window(image, z), lambda window: workspace.set_window(*window)
-        )
+    host.workspace.fit_window()
 
 
 def toggle_theme(host: Host) -> None:

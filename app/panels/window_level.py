@@ -16,7 +16,7 @@ from app.theme.controls import NumberField, Segmented, button, icon_button, labe
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
-from segcore.images import ImageSource, default_window, full_window, sample
+from segcore.images import ImageSource, full_window, sample
 
 # (level, width) in Hounsfield units.
 PRESETS: dict[str, tuple[float, float]] = {
@@ -64,7 +64,7 @@ class WindowPanel(Section):
         self.presets.chosen.connect(self._use_preset)
         self.width_field.valueChanged.connect(self._typed)
         self.level_field.valueChanged.connect(self._typed)
-        self.fit.clicked.connect(self._fit)
+        self.fit.clicked.connect(workspace.fit_window)
         workspace.image_loaded.connect(self._take_image)
         workspace.image_refined.connect(self._take_image)
         workspace.image_failed.connect(lambda _: self.hide())
@@ -123,17 +123,9 @@ class WindowPanel(Section):
         if image is None:
             return
         if self._workspace.window == full_window(image):
-            self._fit()
+            self._workspace.fit_window()
         else:
             self._workspace.set_window(*full_window(image))
-
-    def _fit(self) -> None:
-        image, z = self._workspace.image, self._workspace.z
-        if image is not None:
-            self._workspace.background.run(
-                lambda: default_window(image, z, automatic_contrast=True),
-                self._workspace.fit_window,
-            )
 
 
 class Histogram(QWidget):

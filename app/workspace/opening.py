@@ -19,7 +19,7 @@ from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
 from segcore.base import ClassSet, MaskwrightError, Rect
-from segcore.images import ImageSource, full_window
+from segcore.images import ImageSource, default_window, full_window
 from segcore.labels import Labels
 
 log = logging.getLogger(__name__)
@@ -216,11 +216,18 @@ class Opening(Steps):
             self._windows[self.item.id] = (low, high)
         super().set_window(low, high)
 
-    def fit_window(self, window: tuple[float, float]) -> None:
-        """Show the values through a window that was fitted to them; nobody's own choice."""
-        if self.item is not None:
-            self._windows.pop(self.item.id, None)
-        super().set_window(*window)
+    def fit_window(self) -> None:
+        """Show the slice through a window that is fitted to its values; nobody's own choice."""
+        image, item, z = self.image, self.item, self.z
+        if image is None or item is None:
+            return
+
+        def fitted(window: tuple[float, float]) -> None:
+            if self.item is item:
+                self._windows.pop(item.id, None)
+                super(Opening, self).set_window(*window)
+
+        self.background.run(lambda: default_window(image, z, automatic_contrast=True), fitted)
 
     @property
     def contrast_is_automatic(self) -> bool:
@@ -256,12 +263,7 @@ class Opening(Steps):
         if self.view_mode == "model":
             layer = self.proposal or self.model
             return None if layer is None else layer.labels
-        return self.previewed_labels or self.labels
-
-    @property
-    def previewed_labels(self) -> Labels | None:
-        """Labels that wait to be taken and are shown in place of the item's, or None."""
-        return None
+        return self.labels
 
     @property
     def near(self) -> tuple[int, float, float]:
