@@ -65,6 +65,8 @@ class Refining:
     method : ``crf`` or ``grabcut``.
     params : of the dense CRF, for the model's probabilities and for labels.
     model : the witness where it has predicted the item; None: always the labels.
+    always_model : it is the witness for every item. Its prediction then takes the place of a
+        label that came from elsewhere.
     over_persons : also change what a person set.
     band : pixels on either side of a rim that GrabCut may move.
     """
@@ -73,6 +75,7 @@ class Refining:
     params: CrfParams
     label_params: CrfParams
     model: Models | None = None
+    always_model: bool = False
     over_persons: bool = False
     band: int = BAND
 
@@ -97,7 +100,9 @@ def refine_items(
     for number, item in enumerate(items, 1):
         _count(item, counts[0])
         try:
-            told_by_model = how.model is not None and _has_predicted(item, how.model)
+            told_by_model = how.model is not None and (
+                how.always_model or _has_predicted(item, how.model)
+            )
             changed = _refine(project, item, how, how.model if told_by_model else None)
         except MaskwrightError as error:
             failed.append((item.name, error))

@@ -247,6 +247,22 @@ def test_without_the_package_nothing_is_changed_and_two_lines_say_why(
         assert {item.state for item in project.items} == {"predicted"}
 
 
+def test_the_model_speaks_for_a_foreign_label_only_when_told(
+    done: Command, nuclei: Path, tmp_path: Path, predicted: Path
+) -> None:
+    path = tmp_path / "foreign.maskwright"
+    done(
+        "new", path, "--images", predicted.parent / "images", "--predictions",
+        predicted.parent / "labels", "--instances", "nucleus", "--hold-out", "none",
+    )  # fmt: skip
+    first = done("refine", path, "--json").json
+    assert first["by_model"] == 0
+    second = done(
+        "refine", path, "--from", "model", "--model", "nuclei", "--states", "all", "--json"
+    ).json
+    assert second["by_model"] == second["refined"] == 4
+
+
 # -- predict --refine ---------------------------------------------------------------------------
 
 

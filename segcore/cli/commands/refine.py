@@ -103,7 +103,9 @@ def refine(
             found = _tune(opened, chosen, witness, trials, seconds)
             _show_tuned(found, as_json)
             return
-        report = _refine(opened, chosen, method, witness, params, over_mine, band)
+        report = _refine(
+            opened, chosen, method, witness, params, over_mine, band, always=source == "model"
+        )
     _show_refined(report, method, as_json)
     if report.failed:
         raise typer.Exit(1)
@@ -136,6 +138,8 @@ def _refine(
     params: str | None,
     over_mine: bool,
     band: int,
+    *,
+    always: bool,
 ) -> RefineReport:
     from segcore.projects.crf_params import LABELS, default_params
     from segcore.projects.refining import METHODS, Refining, refine_items
@@ -149,6 +153,7 @@ def _refine(
         params=by_model,
         label_params=by_labels,
         model=model,
+        always_model=always,
         over_persons=over_mine,
         band=band,
     )
