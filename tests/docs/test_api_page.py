@@ -13,7 +13,7 @@ STAYS = {
     "segcore.metrics": ["confusion_matrix", "iou", "dice"],
     "segcore.store": ["Project"],
     "segcore.infer": ["Predictor"],
-    "segcore.refine": ["grabcut"],
+    "segcore.refine": ["grabcut", "densecrf"],
 }
 
 
