@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, Shape, SizeMismatch
-from segcore.formats.coco_layers import CocoLayers
 from segcore.formats.coco_reading import CocoFile, CocoPicture
 from segcore.projects.matching import Matched
 from segcore.projects.stage import Stage, silent
@@ -139,8 +138,8 @@ def import_coco(
     for number, (name, pictures) in enumerate(wanted, 1):
         item = items[name]
         _require_fits(match.file, pictures, item)
-        made = {picture.z: match.file.layers(picture) for picture in pictures}
-        (ids, numbers), *further = _stacked(made, item.shape)
+        facts: dict[int, ObjectFacts] = {}
+        (ids, numbers), *further = _stacked(match.file, pictures, item.shape, facts)
         project.import_layer(
             item,
             "label" if role == "labels" else "truth",
@@ -148,7 +147,7 @@ def import_coco(
             numbers if numbers.any() else None,
             origin=origin,
             group=group,
-            facts=_facts(made.values()),
+            facts=facts,
             further=further,
         )
         overlapping += bool(further)
@@ -178,19 +177,21 @@ def _require_fits(file: CocoFile, pictures: Sequence[CocoPicture], item: Item) -
             )
 
 
-def _stacked(made: Mapping[int, CocoLayers], shape: Shape) -> list[_Planes]:
-    """Layers of the whole item, (z, y, x); slices that the file does not name are unlabelled."""
-    count = max(len(found.layers) for found in made.values())
-    layers = [(np.zeros(shape, np.uint16), np.zeros(shape, np.uint32)) for _ in range(count)]
-    for z, found in made.items():
+def _stacked(
+    file: CocoFile,
+    pictures: Sequence[CocoPicture],
+    shape: Shape,
+    facts: dict[int, ObjectFacts],
+) -> list[_Planes]:
+    """Layers of the whole item, (z, y, x), and into `facts` what is known of its objects; slices
+    that the file does not name are unlabelled."""
+    layers: list[_Planes] = []
+    for picture in pictures:
+        found = file.layers(picture)
+        while len(layers) < len(found.layers):
+            layers.append((np.zeros(shape, np.uint16), np.zeros(shape, np.uint32)))
         for (ids, numbers), (of_slice, its_numbers) in zip(layers, found.layers, strict=False):
-            ids[z], numbers[z] = of_slice, its_numbers
-    return layers
-
-
-def _facts(made: Iterable[CocoLayers]) -> dict[int, ObjectFacts]:
-    facts: dict[int, ObjectFacts] = {}
-    for found in made:
+            ids[picture.z], numbers[picture.z] = of_slice, its_numbers
         for number in found.scores.keys() | found.attributes.keys():
             facts[number] = ObjectFacts(found.scores.get(number), found.attributes.get(number, {}))
-    return facts
+    return layers

@@ -1,8 +1,9 @@
 """The scores of a data set, gathered item by item and slice by slice: classes, edges, objects.
 
-What is compared is read once, a slice at a time. What is unlabelled or ignored in truth is void: it
-is left out, and a predicted object that lies there is neither right nor wrong. Pixels of a class of
-things that the truth did not give to an object are a crowd: several objects that nobody told apart.
+What is compared is read once, a band of rows at a time. What is unlabelled or ignored in truth is
+void: it is left out, and a predicted object that lies there is neither right nor wrong. Pixels of a
+class of things that the truth did not give to an object are a crowd: several objects that nobody
+told apart. In the prediction such pixels are one segment of the panoptic quality, and no object.
 """
 
 from __future__ import annotations
