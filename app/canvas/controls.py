@@ -185,7 +185,8 @@ class Controls:
         """Put a rectangle behind a dense CRF, or all that is visible of the picture."""
         view = self._canvas.view
         if view is not None:
-            self._workspace.refining.begin_later(rect or view.visible_image)
+            chosen = view.visible_image if rect is None else rect
+            self._workspace.refining.begin_later(chosen)
 
     def _refined(self, tool: type[ToolKind]) -> int:
         project = self._workspace.project

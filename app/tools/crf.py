@@ -13,6 +13,8 @@ from app.workspace.gesture import Context, Gesture, Mark, Point, Pointer, SeedsP
 from app.workspace.refine_work import ICON, TOOL
 from segcore.base import Rect
 
+_NOTHING = Rect(0, 0, 0, 0)
+
 
 class DenseCrf(Tool):
     """Move edges of the mask to where the colours change."""
@@ -106,6 +108,7 @@ class DenseCrf(Tool):
                 continue
             if first is None:
                 first = event.point
+                context.refine(_NOTHING)  # what waits to be taken gives way to a new rectangle
             rect = _between(first, event.point, context)
             if event.kind == "release":
                 context.refine(None if _is_click(first, event.point, context) else rect)

@@ -87,13 +87,15 @@ class Refining(QObject):
             self.changed.emit()
 
     def begin(self, rect: Rect) -> None:
-        """Refine a rectangle of the slice on screen."""
+        """Refine a rectangle of the slice on screen; an empty one only drops the one before."""
         workspace = self._workspace
         labels = workspace.labels
         self.drop()
         if labels is None or workspace.image is None or workspace.project is None:
             return
         rect = rect.intersect(labels.extent)
+        if rect.is_empty:
+            return
         if workspace.read_only:
             workspace.post(Message("This project is open for reading.", tone="warning"))
         elif importlib.util.find_spec("pydensecrf") is None:
@@ -104,7 +106,12 @@ class Refining(QObject):
                     hint="Install it with: pip install pydensecrf2",
                 )
             )
-        elif not rect.is_empty:
+        elif not labels.has_plane("class"):
+            workspace.post(
+                Message("This item has no mask yet.", tone="warning", hint="Predict it first.")
+            )
+        else:
+            workspace.set_view_mode("label")
             self.region, self._z = rect, workspace.z
             self._values = self._chosen()
             self.changed.emit()

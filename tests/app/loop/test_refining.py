@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import CLASSES
-from hands import CTRL, Hands
+from hands import CTRL, LEFT, NONE, Hands
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -228,12 +228,25 @@ def test_a_rectangle_is_refined_and_nothing_beside_it_and_nothing_of_mine(
     hands.workspace.set_tool_option("keep_mine", False)
     answered(hands, but=hands.workspace.refining.result)
     assert (hands.workspace.shown_labels.read()[mine] != painted[mine]).any()
+    # A new rectangle takes the place of the one before, also when Esc ends it half drawn.
+    QTest.mousePress(hands.canvas, LEFT, NONE, hands.place(60, 60))
+    QTest.mouseMove(hands.canvas, hands.place(90, 90))
+    hands.wait(lambda: not hands.workspace.refining.is_open)
+    hands.key(Qt.Key.Key_Escape)
+    QTest.mouseRelease(hands.canvas, LEFT, NONE, hands.place(90, 90))
+    QApplication.processEvents()
+    assert not hands.workspace.refining.is_open
+    assert hands.workspace.pending is None
 
 
 def test_a_model_is_asked_once_for_a_region_however_sliders_move(
     nuclei_project: Path, open_window: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hands = open_window(nuclei_project)
+    heard = said(hands)
+    hands.key(Qt.Key.Key_R, CTRL)
+    assert not hands.workspace.refining.is_open
+    assert heard[-1].hint == "Predict it first."
     hands.click(hands.window.tool_bar.predict)
     hands.wait(lambda: hands.workspace.item.state == "predicted", seconds=120)
     hands.settle()
