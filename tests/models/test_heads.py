@@ -77,3 +77,23 @@ def test_a_class_that_the_project_ignores_is_dropped_not_frozen(ignored: str) ->
     plan = plan_head(classes("sky", "void"), classes("sky", "void", ignore=ignored))
     assert plan.copied == {0: 0}
     assert not plan.frozen
+
+
+def test_every_layer_that_has_a_row_a_class_is_known_by_its_axes() -> None:
+    """What says nothing of its class axes would be lost when the number of classes changes."""
+    for name, options in (
+        ("fcn", {"encoder": "resnet18"}),
+        ("deeplab", {"encoder": "resnet18"}),
+        ("enet", {}),
+        ("pointrend", {"encoder": "resnet18", "base": "deeplab"}),
+    ):
+        with torch.device("meta"):
+            few = build(name, classes=5, **options)  # type: ignore[arg-type]
+            many = build(name, classes=9, **options)  # type: ignore[arg-type]
+        shapes = {key: value.shape for key, value in many.state_dict().items()}
+        changed = {
+            key: {axis for axis, length in enumerate(value.shape) if length != shapes[key][axis]}
+            for key, value in few.state_dict().items()
+            if value.shape != shapes[key]
+        }
+        assert changed == {key: set(axes) for key, axes in few.class_axes().items()}, name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import pytest
 import torch
 from torch import nn
@@ -113,3 +116,52 @@ def test_a_base_that_cannot_be_refined_is_refused_in_a_sentence(
     with pytest.raises(MaskwrightError, match=words) as caught:
         build("pointrend", classes=2, **options)  # type: ignore[arg-type]
     assert caught.value.hint
+
+
+class Coarse(nn.Module):
+    """The least base there can be: a map of stride 4, and scores of stride 8."""
+
+    input_multiple = 8
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 32, 5, 2, 2), nn.ReLU(), nn.Conv2d(32, 32, 5, 2, 2), nn.ReLU()
+        )
+        self.pool = nn.AvgPool2d(2)
+        self.segmentation_head = nn.Conv2d(32, classes, 3, padding=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scores = self.segmentation_head(self.pool(self.encoder(images)))
+        return functional.interpolate(scores, scale_factor=8, mode="bilinear")
+
+
+def test_points_decided_anew_are_right_more_often_than_the_coarse_prediction(
+    shared_data: Path,
+) -> None:
+    """Trained on a real street for a few seconds; judged where the two disagree."""
+    name = sorted((shared_data / "camvid/train/images").glob("*.jpg"))[50].stem
+    picture = cv2.imread(str(shared_data / f"camvid/train/images/{name}.jpg"))
+    label = cv2.imread(str(shared_data / f"camvid/train/labels/{name}.png"), cv2.IMREAD_UNCHANGED)
+    picture, label = picture[60:252:2, 100:356:2], label[60:252:2, 100:356:2]
+    images = torch.from_numpy(picture / 255.0).float().permute(2, 0, 1)[None] - 0.5
+    truth = torch.from_numpy(label.astype("int64"))[None]
+    torch.manual_seed(0)
+    network = PointRend(Coarse(12), 3, 12, points=512, refined=512).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.003)
+    for _ in range(250):
+        coarse, aux = network(images)
+        places = aux["rend_places"].long()
+        there = truth[0, places[0, :, 1].clamp(0, 95), places[0, :, 0].clamp(0, 127)][None]
+        loss = functional.cross_entropy(coarse, truth) + functional.cross_entropy(
+            aux["rend_points"], there
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        before, after = network.base(images).argmax(1), network.eval()(images).argmax(1)
+    other = before != after
+    assert other.sum() > 100
+    right_before, right_after = ((a == truth)[other].float().mean() for a in (before, after))
+    assert right_after > right_before + 0.1
