@@ -25,6 +25,8 @@ from segcore.labels import Labels
 ANNOTATIONS = "annotations.json"
 # Columns read at once; a huge picture is never in memory as a whole.
 _BAND = 512
+UNDER = 1 << 17
+"""Added to a class, which is below 65536, of pixels that lie beneath an object of that class."""
 
 
 def write_coco(
@@ -82,8 +84,13 @@ def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
             entry = picture(len(pictures) + 1, item, z, file)
             pictures.append(entry)
             unlabelled: list[Runs] = []
+            under: list[tuple[int, Runs]] = []
             for layer, labels in enumerate((item.labels, *item.further), 1):
-                for class_id, instance, runs in regions(labels, z):
+                above = item.further if layer == 1 else ()
+                for class_id, instance, runs in regions(labels, z, above):
+                    if class_id >= UNDER:
+                        under.append((class_id - UNDER, runs))
+                        continue
                     if layer == 1 and class_id not in categories:
                         unlabelled.append(runs)
                     if class_id not in categories or (class_id in left_out and not instance):
@@ -94,6 +101,12 @@ def _write_items(export: Export, items: Iterable[ExportItem]) -> None:
             if unlabelled and background is not None:
                 # What has no annotation is background, where there is one.
                 entry["unlabelled"] = _run_lengths(joined(unlabelled))
+            if under:
+                entry["under"] = [
+                    {"category_id": categories[class_id], "segmentation": _run_lengths(runs)}
+                    for class_id, runs in under
+                    if class_id in categories
+                ]
         export.items[-1]["image_ids"] = [p["id"] for p in pictures[first_picture:]]
         export.items[-1]["annotations"] = len(annotations) - first_annotation
     export.target.write_json(
@@ -139,20 +152,33 @@ def picture(number: int, item: ExportItem, z: int, file: str) -> dict[str, Any]:
     return entry
 
 
-def regions(labels: Labels, z: int) -> Iterator[tuple[int, int, Runs]]:
-    """Class, object (0 for none) and pixels of every region of a slice."""
-    for key, runs in runs_by_key(_bands(labels, z), labels.shape.y, labels.shape.x).items():
+def regions(
+    labels: Labels, z: int, above: Sequence[Labels] = ()
+) -> Iterator[tuple[int, int, Runs]]:
+    """Class, object (0 for none) and pixels of every region of a slice.
+
+    Parameters
+    ----------
+    above : further layers. Pixels in no object whose class is only said because an object of it
+        lies above them are no region of their own: their class is given plus `UNDER`.
+    """
+    keys = _bands(labels, z, above)
+    for key, runs in runs_by_key(keys, labels.shape.y, labels.shape.x).items():
         yield key >> 32, key & 0xFFFFFFFF, runs
 
 
-def _bands(labels: Labels, z: int) -> Iterator[NDArray[np.int64]]:
+def _bands(labels: Labels, z: int, above: Sequence[Labels]) -> Iterator[NDArray[np.int64]]:
     """The slice from left to right as class * 2^32 + object."""
     has_objects = labels.has_plane("instance")
     for x in range(0, labels.shape.x, _BAND):
         rect = Rect(0, x, labels.shape.y, min(_BAND, labels.shape.x - x))
-        keys = labels.read(rect, z).astype(np.int64) << 32
+        ids = labels.read(rect, z).astype(np.int64)
+        keys = ids << 32
         if has_objects:
             keys |= labels.read(rect, z, "instance").astype(np.int64)
+        for layer in above:
+            beneath = (keys == ids << 32) & (ids > 0) & (layer.read(rect, z) == ids)
+            keys[beneath] = (ids[beneath] + UNDER) << 32
         yield keys
 
 

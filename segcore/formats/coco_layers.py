@@ -23,7 +23,8 @@ class CocoLayers:
     Parameters
     ----------
     layers : class ids (uint16) and numbers of objects (uint32), each (height, width); the first
-        has every pixel's class, further ones objects that overlap others.
+        has every pixel's class, further ones objects that overlap others. Where an object of a
+        further layer covers none of the first, the first has its class and no object.
     scores : of objects, by number.
     attributes : of objects, by number; "iscrowd" is True for several that nobody told apart.
     """
@@ -39,11 +40,14 @@ class LayersOfPicture:
     Parameters
     ----------
     background : class of what nothing was put on; 0 leaves it unlabelled.
+    beneath : whether the first layer gets the class of what lies above it alone.
     """
 
-    def __init__(self, height: int, width: int, background: int) -> None:
+    def __init__(self, height: int, width: int, background: int, *, beneath: bool) -> None:
         self._size = (height, width)
         self._background = background
+        self._beneath = beneath
+        self._under: list[tuple[NDArray[np.bool_], int]] = []
         self._unlabelled: NDArray[np.bool_] | None = None
         self._ids: list[NDArray[np.uint16]] = []
         self._numbers: list[NDArray[np.uint32]] = []
@@ -59,13 +63,16 @@ class LayersOfPicture:
         """These pixels are no background."""
         self._unlabelled = mask
 
+    def put_under(self, mask: NDArray[np.bool_], class_id: int) -> None:
+        """The first layer has this class here, beneath an object of a further one."""
+        self._under.append((mask, class_id))
+
     def fill(self, ids: NDArray[np.uint16], numbers: NDArray[np.uint32]) -> None:
         """Give every pixel its class and object at once, where nothing overlaps."""
         self._ids[0], self._numbers[0] = ids.reshape(self._size), numbers.reshape(self._size)
 
-    def place(self, mask: NDArray[np.bool_], class_id: int, number: int, wanted: Any) -> None:
-        """Put a mask whole into the first layer from `wanted` on that is free there."""
-        layer = wanted - 1 if isinstance(wanted, int) and 1 <= wanted <= 1000 else 0
+    def place(self, mask: NDArray[np.bool_], class_id: int, number: int, layer: int = 0) -> None:
+        """Put a mask whole into the first layer from `layer` on that is free there."""
         while True:
             while layer >= len(self._ids):
                 self._more()
@@ -85,6 +92,10 @@ class LayersOfPicture:
     def finished(self) -> CocoLayers:
         """The layers that hold anything; nothing can be put into them any more."""
         first = self._ids[0]
+        for mask, class_id in self._under:
+            first[mask & (first == 0)] = class_id
+        for above in self._ids[1:] if self._beneath else ():
+            np.copyto(first, above, where=(first == 0) & (above != 0))
         rest = first == 0
         if self._unlabelled is not None:
             rest &= ~self._unlabelled

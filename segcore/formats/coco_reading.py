@@ -32,6 +32,8 @@ from segcore.formats.manifest import MADE_BY
 
 Kind: TypeAlias = Literal["instances", "panoptic"]
 _LAST_NUMBER = 2**32 - 1
+# More layers than any picture has: a damaged number must not take the memory.
+_LAST_LAYER = 1000
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ class CocoFile:
         ------
         BadFile, SizeMismatch : an annotation is damaged or of another size; says which.
         """
-        made = LayersOfPicture(picture.height, picture.width, self.background)
+        made = LayersOfPicture(
+            picture.height, picture.width, self.background, beneath=not self._ours
+        )
         if self.kind == "panoptic":
             self._fill_panoptic(made, picture)
         else:
-            unlabelled = self._entries[picture.id].get("unlabelled")
-            if unlabelled is not None:
-                where = f"{self.path.name}: what is unlabelled in {picture.file}"
-                made.unlabel(segmentation_mask(unlabelled, picture.height, picture.width, where))
+            if self._ours:
+                self._take_extras(made, picture)
             found = [*enumerate(self._annotations.get(picture.id, ()), 1)]
             # Crowds last: objects that were told apart have the first layer.
             found.sort(key=lambda pair: bool(pair[1].get("iscrowd")))
@@ -107,6 +109,22 @@ class CocoFile:
                     mask = segmentation_mask(segmentation, picture.height, picture.width, where)
                     self._place(made, annotation, mask, order)
         return made.finished()
+
+    def _take_extras(self, made: LayersOfPicture, picture: CocoPicture) -> None:
+        """What our export says of a picture that COCO has no word for."""
+        where = f"{self.path.name}: {picture.file}"
+        entry, size = self._entries[picture.id], (picture.height, picture.width)
+        if "unlabelled" in entry:
+            made.unlabel(segmentation_mask(entry["unlabelled"], *size, where))
+        try:
+            under = [
+                (self._class_of[region["category_id"]], region["segmentation"])
+                for region in entry.get("under", ())
+            ]
+        except (KeyError, TypeError) as error:
+            raise BadFile(f'{where} has an "under" that is damaged.', "Export it again.") from error
+        for class_id, segmentation in under:
+            made.put_under(segmentation_mask(segmentation, *size, where), class_id)
 
     def _fill_panoptic(self, made: LayersOfPicture, picture: CocoPicture) -> None:
         present, places = np.unique(self._panoptic_ids(picture), return_inverse=True)
@@ -126,7 +144,10 @@ class CocoFile:
     ) -> None:
         number = self._number(annotation, order)
         class_id = self._class_of[annotation["category_id"]]
-        made.place(mask, class_id, number, annotation.get("layer", 1))
+        layer = annotation.get("layer", 1) if self._ours else 1
+        if not isinstance(layer, int) or not 1 <= layer <= _LAST_LAYER:
+            raise BadFile(f"{self.path.name} names a layer {layer}.", "Export it again.")
+        made.place(mask, class_id, number, layer - 1)
         self._describe(made, annotation, number)
 
     def _number(self, annotation: dict[str, Any], order: int) -> int:

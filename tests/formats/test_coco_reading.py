@@ -69,6 +69,12 @@ def test_every_object_has_the_pixels_that_the_api_gives_it(coco_folder, name):
         # Beside the objects there is none, so there it is background.
         anywhere = np.any([m for _, m in found.values()], axis=0)
         assert (layers.layers[0][0][~anywhere] == file.background).all()
+        # Where there is one, the first layer has its class, also beneath a further layer.
+        for class_id in {c for c, _ in found.values()}:
+            of_class = np.any([m for c, m in found.values() if c == class_id], axis=0)
+            others = [m for c, m in found.values() if c != class_id]
+            alone = of_class & ~np.any([of_class & False, *others], axis=0)
+            assert (layers.layers[0][0][alone] == class_id).all()
     if "instances" in name:
         assert overlapping
     else:
@@ -195,6 +201,40 @@ CLASSES = ClassSet(
 )
 
 
+@st.composite
+def stacks(draw):
+    """An item of two to four layers: blocks of some classes, beneath and above others."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    layers = []
+    for n in range(draw(st.integers(2, 4))):
+        blocks = rng.choice(draw(st.sampled_from([[0, 1, 2], [0, 2], [0, 2, 3]])), (5, 6))
+        ids = blocks.repeat(3, 0).repeat(3, 1).astype(np.uint16)
+        objects = rng.integers(0, 3, (5, 6)).repeat(3, 0).repeat(3, 1)
+        ids[(ids == 1) & (n > 0)] = 0  # the ground is in the first layer only
+        numbers = np.where(ids > 1, objects + (10 * n if n else 0), 0).astype(np.uint32)
+        numbers[(numbers == 10 * n) & (n > 0)] += 5  # further layers hold objects
+        layers.append(Labels.from_array(ids, instance=np.where(ids > 0, numbers, 0)))
+    return ExportItem("item", (), layers[0], further=tuple(layers[1:]))
+
+
+@settings(max_examples=60)
+@given(item=stacks())
+def test_layers_come_back_exactly_with_what_lies_beneath_others(tmp_path_factory, item):
+    classes = ClassSet((*CLASSES, SegClass(ClassId(3), "car", 2, "#56B4E9", thing=True)))
+    out = tmp_path_factory.mktemp("export") / "out"
+    write("coco", [item], out, classes)
+    assert_same(read_coco(out / "annotations.json"), item)
+    # To others, what lies beneath an object is no object: each pixel of a class and layer counts.
+    areas = [a["area"] for a in api(out / "annotations.json").anns.values()]
+    first = item.labels.read()
+    seen = ((first > 1) & (item.labels.read(plane="instance") > 0)).sum()
+    loose = (first > 1) & (item.labels.read(plane="instance") == 0)
+    for above in item.further:
+        loose &= above.read() != first
+    further = sum((above.read() > 0).sum() for above in item.further)
+    assert sum(areas) == seen + loose.sum() + further
+
+
 def test_overlapping_objects_their_scores_and_crowds_come_back(tmp_path):
     item = ExportItem(
         "a",
@@ -315,6 +355,28 @@ def test_what_is_wrong_with_a_file_is_said_in_one_sentence(tmp_path, content, sa
     assert "bad.json" in caught.value.message
     assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("images", "under", [{"segmentation": {}}]),
+        ("images", "under", 5),
+        ("images", "unlabelled", {"size": [30, 40], "counts": "zz"}),
+        ("annotations", "instance_id", -1),
+        ("annotations", "layer", 10**9),
+    ],
+)
+def test_a_damaged_export_of_ours_is_refused(tmp_path, where, name, value):
+    item = ExportItem("a", (), square(slice(0, 10), slice(0, 10), 7))
+    write("coco", [item], tmp_path / "out", CLASSES)
+    path = tmp_path / "out/annotations.json"
+    content = json.loads(path.read_text())
+    content[where][0][name] = value
+    path.write_text(json.dumps(content))
+    file = read_coco(path)
+    with pytest.raises(BadFile, match=r"annotations\.json"):
+        file.layers(file.pictures[0])
 
 
 def test_a_file_that_is_no_json_or_missing_is_refused(tmp_path):
