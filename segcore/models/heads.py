@@ -90,8 +90,16 @@ def for_project(model: SegModel, project_classes: ClassSet) -> tuple[SegModel, H
 def _carry(
     old: Tensor, new: Tensor, where: Mapping[int, int], plan: HeadPlan, had: int, has: int
 ) -> None:
-    """Fill a parameter from the old one: classes by the plan, all that is no class by its place."""
+    """Fill a parameter from the old one: classes by the plan, all that is no class by its place.
+
+    A new class that the parameter reads (any axis but the first, which is what it gives) is not
+    read at first: the old classes are then predicted as they were.
+    """
     import torch
+
+    for axis, first in where.items():
+        for channel in plan.fresh if axis else ():
+            new.select(axis, first + channel).zero_()
 
     targets, sources = [], []
     for axis, length in enumerate(new.shape):

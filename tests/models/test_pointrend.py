@@ -96,8 +96,8 @@ def test_fine_tuning_carries_the_classes_that_the_head_reads() -> None:
     there, here = old.network.point_head, new.network.point_head
     fine, coarse = torch.randn(1, 32, 9), torch.randn(1, 3, 9)
     with torch.no_grad():
-        # A class that the old head did not know stays silent; b comes last.
-        again = torch.stack((coarse[:, 2], torch.zeros(1, 9), coarse[:, 0], coarse[:, 1]), 1)
+        # What the old head did not know is not listened to yet; b comes last.
+        again = torch.stack((coarse[:, 2], torch.randn(1, 9), coarse[:, 0], coarse[:, 1]), 1)
         torch.testing.assert_close(here(fine, again)[:, [2, 3, 0]], there(fine, coarse))
 
 
