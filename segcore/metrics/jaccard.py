@@ -21,7 +21,7 @@ def aggregated_jaccard(
 
     Parameters
     ----------
-    overlaps : of objects only.
+    overlaps : of objects only, which do not overlap each other.
     classes : in the order of the result.
     crowd : keys of true segments that are several objects; they and void are left out: what a
         predicted object has there is no part of it.

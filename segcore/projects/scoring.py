@@ -190,11 +190,7 @@ class Scoring:
             self._panoptic.add(flat, self._crowd(flat, truth))
         if "instances" in self._tasks:
             crowd = self._crowd(layered, truth)
-            # What is no object is no right answer either: ground, on which a detection is wrong.
-            alone = layered.only(
-                (object_of(layered.truth) > 0) | np.isin(layered.truth, sorted(crowd)),
-                object_of(layered.prediction) > 0,
-            )
+            alone = _objects_only(layered, crowd)
             numbers = object_of(alone.prediction).tolist()
             scores = {
                 key: given.scores[number]
@@ -202,7 +198,9 @@ class Scoring:
                 if number in given.scores
             }
             self._precision.add(alone, scores, crowd, void=True)
-            self._jaccard.append(aggregated_jaccard(alone, self._ids.tolist(), crowd))
+            crowd = self._crowd(flat, truth)
+            disjoint = _objects_only(flat, crowd)
+            self._jaccard.append(aggregated_jaccard(disjoint, self._ids.tolist(), crowd))
 
     def _crowd(self, overlaps: Overlaps, truth: Side) -> set[int]:
         keys = overlaps.truth
@@ -225,6 +223,15 @@ class Scoring:
             else np.full(len(ids), np.nan),
             self._max_detections,
         )
+
+
+def _objects_only(overlaps: Overlaps, crowd: Collection[int]) -> Overlaps:
+    """Objects and crowds: what is no object is ground, on which a detection is wrong."""
+    keys = overlaps.truth
+    return overlaps.only(
+        (object_of(keys) > 0) | np.isin(keys, np.array(sorted(crowd), np.int64)),
+        object_of(overlaps.prediction) > 0,
+    )
 
 
 def _bands(shape: Shape, pixels: int) -> Iterator[tuple[int, int, int]]:

@@ -208,3 +208,31 @@ def test_a_volume_comes_back_slice_by_slice(
         volume = a.items[0].labels.read_volume()
         assert len(np.unique(volume)) == 3
         np.testing.assert_array_equal(volume, b.items[0].labels.read_volume())
+
+
+def test_overlapping_persons_score_one_against_themselves(
+    done: Command, coco: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.maskwright"
+    done(
+        "new", path, "--images", coco / "instances/images",
+        "--coco", coco / "instances/instances_4img.json", "--coco-as", "truth",
+    )  # fmt: skip
+    with Project.open(path) as project:
+        for item in project.items:
+            further = [(x.read_volume(), x.read_volume("instance")) for x in item.further_truth]
+            first = item.truth.read_volume(), item.truth.read_volume("instance")
+            project.import_layer(item, "label", *first, further=further)
+    scores = done("evaluate", path, "--json").json
+    assert scores["mean_iou"] == 1
+    (row,) = scores["instances"]["classes"]
+    assert (row["objects"], row["ap"], row["aji"]) == (14, pytest.approx(1), 1)
+    assert scores["panoptic"]["things"]["pq"] == 1
+    # Without its further layer, a picture misses the two persons that cover others.
+    with Project.open(path) as project:
+        for item in project.items:
+            first = item.truth.read_volume(), item.truth.read_volume("instance")
+            project.import_layer(item, "label", *first)
+    scores = done("evaluate", path, "--json").json
+    assert scores["instances"]["ap"] < 0.9
+    assert scores["mean_iou"] == 1
