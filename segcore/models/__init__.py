@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segcore.models.heads import HeadPlan, for_project, plan_head
-    from segcore.models.output import SegOutput
+    from segcore.models.output import Detections, SegOutput, Targets
     from segcore.models.pairing import pair
     from segcore.models.prepare import Preparation, Statistics, statistics
     from segcore.models.registry import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "heads": ("HeadPlan", "for_project", "plan_head"),
-    "output": ("SegOutput",),
+    "output": ("Detections", "SegOutput", "Targets"),
     "pairing": ("pair",),
     "registry": (
         "Architecture",
@@ -50,6 +50,7 @@ _HOME_OF |= dict.fromkeys(("Preparation", "Statistics", "statistics"), "prepare"
 
 __all__ = [
     "Architecture",
+    "Detections",
     "HeadPlan",
     "ModelSpec",
     "Option",
@@ -57,6 +58,7 @@ __all__ = [
     "SegModel",
     "SegOutput",
     "Statistics",
+    "Targets",
     "architecture",
     "architectures",
     "build",

@@ -44,6 +44,9 @@ _FAMILY_MODULES = (
     "segcore.models.enet",
     "segcore.models.deeplab",
     "segcore.models.pointrend",
+    "segcore.models.mask_rcnn",
+    "segcore.models.panet",
+    "segcore.models.panoptic_fpn",
 )
 
 
@@ -260,6 +263,9 @@ def make_spec(
             f"Choose another encoder, such as {row.encoder}." if row.encoder else "Name none.",
         )
     class_set = as_classes(classes)
+    if "instances" in row.tasks and not isinstance(classes, ClassSet):
+        for c in class_set.classes:  # nothing else was said of them
+            class_set = class_set.changed(c.id, thing=True)
     if not class_set.scored:
         raise MaskwrightError("A model needs a class to predict.", "Give at least one class.")
     return ModelSpec(
@@ -288,7 +294,8 @@ def build(
     Parameters
     ----------
     name : of the architecture, such as ``unet`` or ``fpn``.
-    classes : a ClassSet, a list of names, or a number of classes.
+    classes : a ClassSet, a list of names, or a number of classes. Where objects are found, classes
+        of which only the names or the number is known are things.
     channels : of the input picture.
     encoder : None is the family's default.
     weights : None starts from random numbers, offline. ``"imagenet"`` loads the encoder's

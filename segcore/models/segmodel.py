@@ -16,6 +16,11 @@ What a family's network may say of itself, beyond its `forward`:
     that keeps a classifier's fully connected layers.
 ``class_axes``
     A mapping where classes lie in other parameters; see `SegModel.class_axes`.
+``own_losses``
+    True where `forward` takes `Targets` as well and gives a whole `SegOutput`, with losses of its
+    own while it trains.
+``semantic_share``
+    The weight of the trainer's own loss on the logits beside those, 1 without it.
 
 `forward` gives (B, classes, H, W), or that and a mapping of auxiliary outputs by name.
 """
@@ -30,7 +35,7 @@ from torch.nn import functional
 
 from segcore.base import MaskwrightError
 from segcore.models.layers.pooled_norm import let_batches_of_one_train
-from segcore.models.output import COARSE, PLACES, POINTS, SegOutput
+from segcore.models.output import COARSE, PLACES, POINTS, SegOutput, Targets
 from segcore.models.registry import architecture
 
 if TYPE_CHECKING:
@@ -58,16 +63,19 @@ class SegModel(nn.Module):
         self.input_multiple = int(getattr(self.network, "input_multiple", stride))
         self.least_size = int(getattr(self.network, "least_size", self.input_multiple))
 
-    def forward(self, images: Tensor) -> SegOutput:
+    def forward(self, images: Tensor, targets: Targets | None = None) -> SegOutput:
         """Scores of every class at the input's size, whatever that size is.
 
         Parameters
         ----------
         images : (B, channels, H, W) float, as `segcore.models.prepare` makes them.
+        targets : of the same size, for a network with losses of its own while it trains; others
+            do without.
 
         Raises
         ------
-        MaskwrightError : another number of channels than the model takes.
+        MaskwrightError : another number of channels than the model takes; no targets for a
+            network that cannot train without.
         """
         if images.shape[1] != self.spec.channels:
             raise MaskwrightError(
@@ -81,16 +89,35 @@ class SegModel(nn.Module):
         if bottom or right:
             # The rim is repeated: zeros would be an edge that the picture does not have.
             images = functional.pad(images, (0, right, 0, bottom), mode="replicate")
+        if self.own_losses:
+            padded = None if targets is None else targets.padded(bottom, right)
+            output: SegOutput = self.network(images, padded)
+            return output.cropped(height, width)
         given = self.network(images)
         logits, extra = given if isinstance(given, tuple) else (given, {})
-        padded = images.shape[-2:]
+        size = images.shape[-2:]
         aux = {
             name: value
             if name.endswith((COARSE, POINTS, PLACES))
-            else _resized(value, (padded[0], padded[1]))[..., :height, :width]
+            else _resized(value, (size[0], size[1]))[..., :height, :width]
             for name, value in extra.items()
         }
         return SegOutput(logits=logits[..., :height, :width], aux=aux)
+
+    @property
+    def own_losses(self) -> bool:
+        """Whether the network takes targets and makes losses of its own."""
+        return bool(getattr(self.network, "own_losses", False))
+
+    @property
+    def semantic_share(self) -> float:
+        """The weight of the trainer's own loss on the logits."""
+        return float(getattr(self.network, "semantic_share", 1.0))
+
+    @property
+    def finds_objects(self) -> bool:
+        """Whether it tells objects of one class apart."""
+        return "instances" in self.spec.tasks
 
     @property
     def head(self) -> nn.Conv2d:

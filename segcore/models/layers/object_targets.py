@@ -1,0 +1,118 @@
+"""Targets of object detectors, made from a plane of classes and a plane of object numbers.
+
+Boxes are x0, y0, x1, y1 here, as torchvision has them: edges in pixels, so that the pixel in the
+corner is 0, 0, 1, 1. Masks stay what they are in the plane: a mask on the grid of a box is read
+from there, so that 300 objects cost no 300 planes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from segcore.models.output import Targets
+
+LEAST_PIXELS = 4  # less of an object, such as a sliver at a crop's rim, shows no shape
+
+Row = dict[str, Any]
+
+
+def encode(targets: Targets, things: Tensor) -> list[Row]:
+    """What each picture of a batch teaches.
+
+    Parameters
+    ----------
+    things : (C,) bool, which output channels are things.
+
+    Returns
+    -------
+    For each picture ``boxes`` (N, 4) float32; ``labels`` (N,) int64, channel + 1, 0 being
+    torchvision's background; ``numbers`` (N,) int64, those in ``plane`` (H, W); ``known`` (H, W)
+    bool, where the class is known; ``aside`` (H + 1, W + 1), sums over the pixels that teach no
+    absence: void, crowds, and slivers of objects.
+    """
+    pairs = zip(targets.semantic, targets.instances, strict=True)
+    return [_row(semantic, plane, things) for semantic, plane in pairs]
+
+
+def _row(semantic: Tensor, plane: Tensor, things: Tensor) -> Row:
+    channels = len(things)
+    known = (semantic >= 0) & (semantic < channels)
+    of_things = known & things[semantic.clamp(0, channels - 1)]
+    y, x = torch.nonzero(of_things & (plane > 0), as_tuple=True)
+    numbers, place = torch.unique(plane[y, x], return_inverse=True)
+    count = len(numbers)
+    votes = torch.bincount(place * channels + semantic[y, x], minlength=count * channels)
+    votes = votes.reshape(count, channels)
+
+    def extreme(values: Tensor, how: str) -> Tensor:
+        empty = values.new_zeros(count)
+        return empty.scatter_reduce(0, place, values, how, include_self=False)
+
+    boxes = torch.stack(
+        [
+            extreme(x, "amin"),
+            extreme(y, "amin"),
+            extreme(x, "amax") + 1,
+            extreme(y, "amax") + 1,
+        ],
+        dim=1,
+    )
+    large = votes.sum(1) >= LEAST_PIXELS
+    slivers = torch.isin(plane, numbers[~large])
+    aside = ~known | (of_things & ((plane == 0) | slivers))
+    sums = functional.pad(aside.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    return {
+        "boxes": boxes[large].float(),
+        "labels": votes.argmax(1)[large] + 1,
+        "numbers": numbers[large],
+        "plane": plane,
+        "known": known,
+        "aside": sums,
+    }
+
+
+def share_aside(sums: Tensor, boxes: Tensor) -> Tensor:
+    """(N,): the share of each (N, 4) box, as far as it is in the picture, that lies aside."""
+    limits = boxes.new_tensor([sums.shape[1] - 1, sums.shape[0] - 1] * 2)
+    x0, y0, x1, y1 = boxes.round().clamp(min=0).minimum(limits).long().unbind(1)
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    return (inside / ((x1 - x0) * (y1 - y0)).clamp(min=1)).to(boxes.dtype)
+
+
+def masks_on_boxes(row: Row, chosen: Tensor, boxes: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """The masks of objects on grids over boxes.
+
+    Parameters
+    ----------
+    row : of `encode`; chosen : (N,) which of its objects; boxes : (N, 4).
+    cells : of a row and a column of the grid.
+
+    Returns
+    -------
+    (N, cells, cells) float32, the object's share between the four pixels around the centre of each
+    cell; and bool, whether the class is known there.
+    """
+    plane, known = row["plane"], row["known"]
+    height, width = plane.shape
+    steps = (torch.arange(cells, device=boxes.device, dtype=boxes.dtype) + 0.5) / cells
+    x = boxes[:, 0, None] + steps * (boxes[:, 2] - boxes[:, 0])[:, None] - 0.5
+    y = boxes[:, 1, None] + steps * (boxes[:, 3] - boxes[:, 1])[:, None] - 0.5
+    left, top = x.floor(), y.floor()
+    part_x, part_y = (x - left)[:, None], (y - top)[:, :, None]
+    numbers = row["numbers"][chosen][:, None, None]
+    result = boxes.new_zeros(len(boxes), cells, cells)
+    for down in (0, 1):
+        rows = (top.long() + down).clamp(0, height - 1)[:, :, None]
+        for right in (0, 1):
+            columns = (left.long() + right).clamp(0, width - 1)[:, None]
+            share = (part_y if down else 1 - part_y) * (part_x if right else 1 - part_x)
+            result += share * (plane[rows, columns] == numbers)
+    nearest = (
+        y.round().long().clamp(0, height - 1)[:, :, None],
+        x.round().long().clamp(0, width - 1)[:, None],
+    )
+    return result, known[nearest]

@@ -1,0 +1,50 @@
+"""PANet: Mask R-CNN whose features come down the pyramid and go back up.
+
+Liu, Qi, Qin, Shi & Jia 2018, "Path Aggregation Network for Instance Segmentation",
+https://arxiv.org/abs/1803.01534; its parts are written here, on torchvision's Mask R-CNN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segcore.models.encoder_table import refuse
+from segcore.models.mask_rcnn import OBJECT_OPTIONS, TORCHVISION_LICENCE, require_things
+from segcore.models.registry import register
+from segcore.models.spec import ModelSpec
+from segcore.models.unet import DEFAULT_ENCODER
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+    return refuse("PANet", encoder, options)
+
+
+@register(
+    "panet",
+    title="PANet",
+    idea="Mask R-CNN with a path back up the pyramid; every box is given features of all sizes.",
+    paper="https://arxiv.org/abs/1803.01534",
+    year=2018,
+    tasks=("instances",),
+    encoder=DEFAULT_ENCODER,
+    options=OBJECT_OPTIONS,
+    refusal=_refuses,
+    licence=TORCHVISION_LICENCE,
+)
+def build_panet(spec: ModelSpec) -> nn.Module:
+    """The network of a spec, with random numbers."""
+    require_things(spec, "PANet")
+    from segcore.models.layers.mask_rcnn import MaskRcnn
+    from segcore.models.layers.panet import BottomUpPath, FusedBoxHead, FusedMask
+
+    channels = int(spec.options["pyramid_channels"])
+    return MaskRcnn(
+        spec,
+        path=BottomUpPath(channels),
+        box_head=FusedBoxHead(channels * 7 * 7, int(spec.options["box_features"])),
+        mask_branch=FusedMask(channels, spec.outputs),
+    )
