@@ -1,10 +1,15 @@
-"""The model that predicts in a project; its weights are the core's business."""
+"""The models of a project: which predicts, which there are, and what a training begins with.
+
+Their weights are the core's business.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from segcore.base import MaskwrightError
 
 
 @dataclass(frozen=True)
@@ -40,3 +45,85 @@ def promoted_name(project: Any) -> str:
     from segcore.projects.promotion import promoted
 
     return promoted(project) or ""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a training begins with; nothing given is the model that predicts.
+
+    Parameters
+    ----------
+    model : folder of a trained model that is trained further; "" for none named.
+    architecture, encoder : of a new model; "" is no new one, and the family's own encoder.
+    """
+
+    model: str = ""
+    architecture: str = ""
+    encoder: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        return bool(self.architecture)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model and what it says of itself.
+
+    Parameters
+    ----------
+    name, path : of its folder.
+    about : its ``model.json``.
+    digest : SHA-256 of its numbers.
+    predicts : whether it is the one that predicts now.
+    promoted : whether a person chose that.
+    built_in : whether it comes with the program.
+    error : why it cannot be read, or "".
+    """
+
+    name: str
+    path: Path
+    about: dict[str, Any]
+    digest: str = ""
+    predicts: bool = False
+    promoted: bool = False
+    built_in: bool = False
+    error: str = ""
+
+
+def trained_models(project: Any | None) -> list[TrainedModel]:
+    """The project's models, the one that predicts first, then those that come along.
+
+    Reads their numbers for the digests: for threads beside the GUI.
+    """
+    from segcore.models.weights import model_digest
+    from segcore.projects.modelling import BUILT_IN, describe_model, known_models
+
+    used = None if project is None else current_model(project)
+    chosen = "" if project is None else promoted_name(project)
+    found = []
+    for name, path in known_models(None if project is None else project.models_dir).items():
+        facts = {
+            "predicts": used is not None and used.path == path,
+            "promoted": name == chosen,
+            "built_in": path.parent == BUILT_IN,
+        }
+        try:
+            found.append(
+                TrainedModel(name, path, describe_model(path), model_digest(path), **facts)
+            )
+        except MaskwrightError as error:
+            found.append(TrainedModel(name, path, {}, error=str(error), **facts))
+    return sorted(found, key=lambda m: (not m.predicts, m.built_in))
+
+
+def encoder_choices(architecture: str) -> list[tuple[str, str]]:
+    """Every encoder with the sentence by which a family refuses it, or ""; its usual one first."""
+    from segcore.models.encoder_table import encoder_names
+    from segcore.models.registry import architecture as row_of
+
+    row = row_of(architecture)
+    if not row.encoder:
+        return []
+    names = [row.encoder, *(n for n in encoder_names() if n != row.encoder)]
+    return [(name, row.refuses(name) or "") for name in names]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.workspace.measuring import Measuring
 from app.workspace.messages import Message
-from app.workspace.models import current_model
+from app.workspace.models import Beginning, current_model
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
@@ -144,6 +144,9 @@ def _by_name(score: dict[str, Any]) -> dict[str, float | None]:
 class Runs(QObject):
     """Follows the run that matters: the running one, else the last that ended."""
 
+    beginning_chosen = Signal(object)
+    """Somebody chose elsewhere what the next training begins with: a `Beginning`."""
+
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self._workspace = workspace
@@ -197,8 +200,14 @@ class Runs(QObject):
 
     # -- asking -------------------------------------------------------------------------------
 
-    def start(self, recipe: Any = None) -> None:
-        """Freeze the data, start a trainer, follow it. `recipe` None is made from the project."""
+    def start(self, recipe: Any = None, beginning: Beginning | None = None) -> None:
+        """Freeze the data, start a trainer, follow it.
+
+        Parameters
+        ----------
+        recipe : settings by name; None is made from the project.
+        beginning : None is the model that predicts.
+        """
         workspace = self._workspace
         project = workspace.project
         if project is None or self.is_running:
@@ -212,7 +221,7 @@ class Runs(QObject):
             from segcore.service import trainer
 
             project.scribe.flush()
-            run = prepare_run(project, new_run(project, settings))
+            run = prepare_run(project, new_run(project, settings, beginning))
             trainer.launch(run)
             return run
 
@@ -260,6 +269,26 @@ class Runs(QObject):
             view.promoted = True
             self._workspace.models_changed.emit()
             self._workspace.run_changed.emit(view)
+            self._workspace.tell(f"{name} predicts from now on", ("Go back", self.go_back))
+
+        self._workspace.background.run(work, done)
+
+    def prefer(self, name: str) -> None:
+        """Let a model that is there already predict from now on."""
+        project = self._workspace.project
+        if project is None:
+            return
+
+        def work() -> None:
+            from segcore.projects.promotion import prefer
+
+            prefer(project, name)
+
+        def done(_: None) -> None:
+            if self.view is not None:
+                self.view.promoted = self.view.name == name
+            self._workspace.models_changed.emit()
+            self._workspace.run_changed.emit(self.view)
             self._workspace.tell(f"{name} predicts from now on", ("Go back", self.go_back))
 
         self._workspace.background.run(work, done)
@@ -345,10 +374,21 @@ def settings_of(workspace: Workspace, recipe: Any = None) -> dict[str, Any]:
     return settings
 
 
-def new_run(project: Any, settings: dict[str, Any]) -> NewRun:
-    """A run that trains the project's model further. For threads beside the GUI."""
+def new_run(project: Any, settings: dict[str, Any], beginning: Beginning | None = None) -> NewRun:
+    """A run that begins with what was chosen. For threads beside the GUI.
+
+    Parameters
+    ----------
+    beginning : None trains the project's model further.
+    """
     from segcore.projects.training import NewRun
 
+    chosen = beginning or Beginning()
+    if chosen.is_new:
+        built = {"arch": chosen.architecture, "encoder": chosen.encoder or None}
+        return NewRun(settings=settings | built)
+    if chosen.model:
+        return NewRun(settings=settings, start=chosen.model)
     base = current_model(project)
     return NewRun(settings=settings, start=None if base is None else str(base.path))
 

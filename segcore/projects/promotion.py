@@ -32,15 +32,24 @@ def promote(project: Project, run_dir: Path) -> str:
     ------
     BadFile : the run has no result.
     """
-    row = _row(project)
-    if not row:
-        try:
-            row = [find_model(project, None).name]
-        except NoModel:
-            row = []
+    row = _row_so_far(project)
     name = land(run_dir, project.models_dir)
     _write(project, [*[entry for entry in row if entry != name], name])
     return name
+
+
+def prefer(project: Project, name: str) -> None:
+    """Let a model that is there already predict from now on, as `promote` does that of a run.
+
+    Raises
+    ------
+    NoModel : there is none of this name.
+    """
+    if name not in known_models(project.models_dir):
+        raise NoModel(f'There is no model "{name}".', "Choose one of those that are listed.")
+    row = _row_so_far(project)
+    project.models_dir.mkdir(parents=True, exist_ok=True)
+    _write(project, [*[entry for entry in row if entry != name], name])
 
 
 def demote(project: Project) -> str | None:
@@ -73,6 +82,17 @@ def land(run_dir: Path, models_dir: Path) -> str:
         shutil.rmtree(target)
     draft.rename(target)
     return name
+
+
+def _row_so_far(project: Project) -> list[str]:
+    """Before the first promotion: the model that predicts without one."""
+    row = _row(project)
+    if not row:
+        try:
+            row = [find_model(project, None).name]
+        except NoModel:
+            row = []
+    return row
 
 
 def _row(project: Project) -> list[str]:

@@ -33,6 +33,7 @@ from segcore.service.protocol import (
     Kind,
     Message,
     ModelDescribed,
+    ModelMeasured,
     PredictionDone,
     ProbabilitiesFound,
     ProcessLost,
@@ -58,6 +59,7 @@ _ANSWERS = (
     TilePredicted
     | PredictionDone
     | ModelDescribed
+    | ModelMeasured
     | RegionSolved
     | ProbabilitiesFound
     | RegionRefined

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from segcore.base import BadFile, ClassSet, Rect
 from segcore.service.protocol import (
     Describe,
+    Measure,
     ModelDescribed,
+    ModelMeasured,
     Predict,
     PredictionDone,
     Probabilities,
@@ -220,6 +222,38 @@ def describe(job: Describe, context: JobContext) -> None:
     context.send(ModelDescribed(context.number, context.key, spec.to_json()))
 
 
+def measure(job: Measure, context: JobContext, models: Models) -> None:
+    """Answer a `Measure` job, from what is remembered where that holds."""
+    from segcore.infer import Predictor, choose_device
+    from segcore.infer.cost import measure_cost
+    from segcore.models import build
+    from segcore.models.costs import CostFile, CostQuestion
+
+    question = CostQuestion(**job.question)
+    device = choose_device().title
+    remembered = CostFile(Path(job.file)) if job.file else None
+    cost = None if remembered is None else remembered.get(device, question)
+    if cost is None:
+        if question.folder:
+            predictor, _ = models.get(Path(question.folder))
+        else:
+            predictor = Predictor(
+                build(
+                    question.architecture,
+                    encoder=question.encoder,
+                    classes=question.classes,
+                    channels=question.channels,
+                )
+            )
+        context.check()
+        cost = measure_cost(predictor, context.cancelled)
+        if remembered is not None:
+            remembered.put(device, question, cost)
+    known = {} if remembered is None else remembered.all_of(device)
+    rows = {key: row.to_json() for key, row in known.items()}
+    context.send(ModelMeasured(context.number, context.key, cost.to_json(), rows))
+
+
 def main() -> None:
     channel = connect_from_stdin("core")
     give_way()
@@ -242,6 +276,7 @@ def main() -> None:
             Predict: lambda job, context: predict(job, context, models),
             Probabilities: lambda job, context: probabilities(job, context, models),
             Describe: describe,
+            Measure: lambda job, context: measure(job, context, models),
             Warm: warm,
             Unload: unload,
         },

@@ -89,6 +89,19 @@ class Describe(Job, frozen=True, eq=False, kw_only=True):
     model_path: str
 
 
+class Measure(Job, frozen=True, eq=False, kw_only=True):
+    """Ask what predicting with a model costs on the core's device; the answer is `ModelMeasured`.
+
+    Parameters
+    ----------
+    question : as `segcore.models.costs.CostQuestion.to_json` gives it.
+    file : where answers are remembered; "" for nowhere.
+    """
+
+    question: dict[str, Any]
+    file: str = ""
+
+
 class Warm(Job, frozen=True, eq=False, kw_only=True):
     """Load a model before it is needed."""
 
@@ -161,7 +174,9 @@ class Densecrf(Job, frozen=True, eq=False, kw_only=True):
     spacing: tuple[float, float] = (1.0, 1.0)
 
 
-AnyJob: TypeAlias = Predict | Describe | Warm | Unload | Grabcut | Probabilities | Densecrf
+AnyJob: TypeAlias = (
+    Predict | Describe | Measure | Warm | Unload | Grabcut | Probabilities | Densecrf
+)
 
 # -- to a process -------------------------------------------------------------------------------
 
@@ -262,6 +277,18 @@ class ModelDescribed(Event, frozen=True, eq=False):
     spec: dict[str, Any]
 
 
+class ModelMeasured(Event, frozen=True, eq=False):
+    """What a model costs, as `ModelCost.to_json` gives it.
+
+    `known` are all costs that are remembered for this device, by the keys of their questions.
+    """
+
+    number: int
+    key: str
+    cost: dict[str, Any]
+    known: dict[str, dict[str, Any]]
+
+
 class RegionSolved(Event, frozen=True, eq=False):
     """A cut: `mask` (rect.height, rect.width) bool, True where the object is."""
 
@@ -310,6 +337,7 @@ AnyMessage: TypeAlias = (
     | TilePredicted
     | PredictionDone
     | ModelDescribed
+    | ModelMeasured
     | RegionSolved
     | ProbabilitiesFound
     | RegionRefined
