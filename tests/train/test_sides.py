@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from segcore.models import build
+from segcore.models import build, load_model
 from segcore.models.output import SegOutput
+from segcore.train import train
 from segcore.train.losses import IGNORE, combined
 from segcore.train.sides import at_places, sides
+from tests.train.conftest import MakeRun
 
 
 def test_a_place_takes_the_pixel_it_lies_in_and_none_outside() -> None:
@@ -59,3 +61,12 @@ def test_the_loss_at_points_teaches_the_point_head(loss: dict[str, float]) -> No
         optimiser.step()
         values.append(value.item())
     assert sum(values[-5:]) < 0.6 * sum(values[:5])
+
+
+def test_a_run_trains_a_point_head_and_comes_back_from_its_folder(make: MakeRun) -> None:
+    run_dir = make("points", arch="pointrend", encoder="tu-test_resnet", steps=3, held_out=1)
+    report = train(run_dir, device="cpu")
+    assert report["step"] == 3
+    model = load_model(run_dir / "result")
+    assert model.spec.architecture == "pointrend"
+    assert model.network.point_head.predictor.weight.abs().max() > 0.005, "it began at 0.001"
