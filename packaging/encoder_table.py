@@ -108,7 +108,7 @@ def row_of(name: str) -> dict[str, Any]:
                 found = works(name, multiple, **settings)
             except Exception as error:
                 if not settings and multiple == 32:
-                    why = str(error).partition("\n")[0][:100]
+                    why = reason(error)
                 if multiple == 32 and isinstance(error, TypeError):
                     break
                 if "downsampling pattern" in str(error) or "features_only" in str(error):
@@ -131,6 +131,14 @@ def row_of(name: str) -> dict[str, Any]:
                 row["settings"] = settings
             return row
     return vit_row(name) or {"why": why}
+
+
+def reason(error: Exception) -> str:
+    """What an encoder's refusal means; its own words are about tensors."""
+    text = str(error)
+    if "downsampling pattern" in text or "features_only" in text:
+        return "it gives features of one size, in a form that is not read"
+    return "it takes pictures of one size only"
 
 
 def dilates(name: str, multiple: int, stride: int, settings: dict[str, Any]) -> bool:

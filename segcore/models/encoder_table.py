@@ -117,7 +117,7 @@ def refuse(
     if row.style == "tokens":
         return f"{encoder} gives one size of features and {title} needs several; DPT takes it."
     if not row.style:
-        return f"{encoder} cannot be used with pictures of any size ({row.why.rstrip('.')})."
+        return f"{encoder} cannot be used here: {row.why}."
     stride = int(options.get("output_stride", 32))
     coarsest = min(32, 2 ** int(options.get("encoder_depth", 5)))
     if stride < coarsest and stride not in row.dilates:

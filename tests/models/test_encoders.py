@@ -97,3 +97,31 @@ def test_missing_and_garbled_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"no such thing")
     with pytest.raises(BadFile, match=r"bad\.safetensors"):
         read_tensors(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "densenet121", "mobilenet_v2"])
+def test_torchvisions_own_weights_load_where_the_names_are_theirs(
+    name: str, tmp_path: Path
+) -> None:
+    import torchvision
+
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, name)(weights=None).eval()
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    model = build("fpn", classes=2, encoder=name, weights=tmp_path / "theirs.pth")
+    have = dict(theirs.state_dict())
+    for key, value in model.network.encoder.state_dict().items():
+        assert torch.equal(value, have[key]), key
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_efficientnet"])
+def test_timms_whole_classifiers_load_into_its_features(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = timm.create_model(name, pretrained=False).eval()
+    torch.save(whole.state_dict(), tmp_path / "whole.pth")
+    model = build("fpn", classes=2, encoder=f"tu-{name}", weights=tmp_path / "whole.pth").eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        ours = model.network.encoder(images)[-1]
+        theirs = whole.forward_intermediates(images, intermediates_only=True)[-1]
+    torch.testing.assert_close(ours, theirs)
