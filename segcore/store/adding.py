@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from segcore.labels import Labels, Patch
-from segcore.store import contents, pictures, sources
+from segcore.store import contents, sources
 from segcore.store.events import Applied, Entry
 from segcore.store.items import Item
 from segcore.store.records import LABEL, ItemRow, LayerRow, NewItem, dumps
@@ -98,6 +98,8 @@ def _statements(project: Project, row: ItemRow, wanted: NewItem) -> list[Stateme
         ("INSERT INTO pointer VALUES (?, ?, ?)", (row.id, LABEL, label.layer)),
     ]
     if wanted.as_stack:
+        from segcore.store import pictures  # brings the images' decoders with it
+
         made.append(pictures.stack_statement(row.id))
     for position, file in enumerate(wanted.sources):
         measured = sources.measure(Path(file)) or (0, 0)
