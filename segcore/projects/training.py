@@ -192,7 +192,7 @@ def _spread(items: list[Item], most: int) -> list[Item]:
 
 
 def _checked_settings(settings: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
-    if base is not None and ("arch" in settings or "encoder" in settings):
+    if base is not None and {"arch", "encoder", "options"} & set(settings):
         raise MaskwrightError(
             f"The model {base.name} is trained further as it is built.",
             "Leave out the architecture and the encoder, or the model to start from.",

@@ -5,6 +5,8 @@ The command line's options, the dialog and ``run.json`` are made from the same t
 
 from __future__ import annotations
 
+import json
+import shlex
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -35,6 +37,9 @@ class Recipe:
     arch: str = field(default="fpn", metadata=_say("Architecture, a name of the registry"))
     encoder: str | None = field(
         default=None, metadata=_say("Encoder; none given is the architecture's default")
+    )
+    options: str = field(
+        default="", metadata=_say("Options of a new architecture, such as stride=16 at_once=true")
     )
     weights: str | None = field(
         default="imagenet", metadata=_say("First weights of the encoder: imagenet, a file, or none")
@@ -156,6 +161,7 @@ class Recipe:
                     f"The setting {name} is {getattr(self, name)}.", f"Give a number {want}."
                 )
         parse_loss(self.loss)
+        parse_options(self.options)
 
     def changed(self, **settings: Any) -> Recipe:
         return replace(self, **settings)
@@ -236,6 +242,34 @@ def describe() -> list[SettingRow]:
             name = next(a.__name__ for a in get_args(kind) if a is not type(None))
         rows.append(SettingRow(row.name, name, default, row.metadata["help"], choices))
     return rows
+
+
+def parse_options(text: str) -> dict[str, Any]:
+    """Options of an architecture, written ``name=value`` with blanks between.
+
+    A value is JSON where it can be read as that (``16``, ``true``, ``[64,32]``), else a text.
+
+    Raises
+    ------
+    MaskwrightError : a part without ``=``, or a quotation that does not end.
+    """
+    try:
+        parts = shlex.split(text)
+    except ValueError:
+        parts = [""]  # a quotation does not end
+    found: dict[str, Any] = {}
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if not (name and equals and value):
+            raise MaskwrightError(
+                f'"{part or text}" is no option of an architecture.',
+                "Write name=value, as in stride=16.",
+            )
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def parse_loss(text: str) -> dict[str, float]:

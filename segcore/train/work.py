@@ -29,7 +29,7 @@ from segcore.train.depthwise import speed_up_depthwise
 from segcore.train.frozen import FrozenData, FrozenItem
 from segcore.train.losses import LossSettings, combined
 from segcore.train.optimise import RunningMean, make_optimiser, rate_factor
-from segcore.train.recipe import Recipe, parse_loss
+from segcore.train.recipe import Recipe, parse_loss, parse_options
 from segcore.train.sides import sides
 
 _KEPT = "keeps_statistics"
@@ -209,6 +209,7 @@ def start_model(
         encoder=recipe.encoder,
         weights=recipe.weights,
         preparation=preparation,
+        **parse_options(recipe.options),
     )
     if preparation is not None:
         usual = encoder_preparation(model.spec.encoder, channels)

@@ -10,7 +10,7 @@ from segcore.base import MaskwrightError
 from segcore.train import Recipe, describe, parse_loss
 from segcore.train.losses import LOSSES
 from segcore.train.optimise import SCHEDULES
-from segcore.train.recipe import CROP_AREA, LOSS_NAMES, Schedule
+from segcore.train.recipe import CROP_AREA, LOSS_NAMES, Schedule, parse_options
 
 
 def test_every_setting_has_a_sentence_a_type_and_a_sound_default() -> None:
@@ -70,6 +70,35 @@ def test_a_senseless_setting_is_refused_with_a_hint(wrong: dict[str, object]) ->
 )
 def test_a_loss_is_a_weighted_sum(text: str, terms: dict[str, float]) -> None:
     assert parse_loss(text) == terms
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("", {}),
+        ("stride=16 at_once=true", {"stride": 16, "at_once": True}),
+        (
+            "base=unet base_options='{\"residual\": true}'",
+            {"base": "unet", "base_options": {"residual": True}},
+        ),
+        (
+            "widths=[8,16,32] decoder_attention=null",
+            {"widths": [8, 16, 32], "decoder_attention": None},
+        ),
+    ],
+)
+def test_options_of_an_architecture_are_written_as_names_and_values(
+    text: str, options: dict[str, object]
+) -> None:
+    assert parse_options(text) == options
+    assert Recipe(options=text).options == text
+
+
+@pytest.mark.parametrize("text", ["stride", "stride=", "=16", "stride='16"])
+def test_what_is_no_name_and_value_is_refused(text: str) -> None:
+    with pytest.raises(MaskwrightError, match="is no option") as caught:
+        Recipe(options=text)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["", "ce+", "ce+ce", "-1*ce", "x*ce", "0*ce"])

@@ -64,9 +64,11 @@ def test_the_loss_at_points_teaches_the_point_head(loss: dict[str, float]) -> No
 
 
 def test_a_run_trains_a_point_head_and_comes_back_from_its_folder(make: MakeRun) -> None:
-    run_dir = make("points", arch="pointrend", encoder="tu-test_resnet", steps=3, held_out=1)
+    asked = {"arch": "pointrend", "encoder": "tu-test_resnet", "options": "base=deeplab points=99"}
+    run_dir = make("points", steps=3, held_out=1, **asked)
     report = train(run_dir, device="cpu")
     assert report["step"] == 3
     model = load_model(run_dir / "result")
     assert model.spec.architecture == "pointrend"
+    assert (model.spec.options["base"], model.network.points) == ("deeplab", 99)
     assert model.network.point_head.predictor.weight.abs().max() > 0.005, "it began at 0.001"

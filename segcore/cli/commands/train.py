@@ -24,6 +24,12 @@ def train(
     items: Annotated[str | None, typer.Option(metavar="GLOB", help="Names of the items.")] = None,
     arch: Annotated[str | None, typer.Option(help="Architecture; see maskwright models.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Encoder of the architecture.")] = None,
+    options: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=VALUE...", help="Options of the architecture, such as stride=16."
+        ),
+    ] = None,
     batch: Annotated[int | None, typer.Option(help="Pictures in one step; 8 unless told.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the items.")] = None,
@@ -48,6 +54,7 @@ def train(
         "targets": targets,
         "arch": arch,
         "encoder": encoder,
+        "options": options,
         "batch": batch,
         "steps": steps,
         "epochs": epochs,
