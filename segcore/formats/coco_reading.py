@@ -128,6 +128,14 @@ class CocoFile:
 
     def _fill_panoptic(self, made: LayersOfPicture, picture: CocoPicture) -> None:
         present, places = np.unique(self._panoptic_ids(picture), return_inverse=True)
+        known = {0, *(s["id"] for s in self._annotations.get(picture.id, ()))}
+        strange = sorted(set(present.tolist()) - known)
+        if strange:
+            raise BadFile(
+                f"{self._entries[picture.id]['png']} holds segment {strange[0]}, which "
+                f"{self.path.name} does not list.",
+                "Choose the folder that belongs to this file.",
+            )
         place_of = {number: place for place, number in enumerate(present.tolist())}
         classes = np.zeros(present.size, np.uint16)
         numbers = np.zeros(present.size, np.uint32)
@@ -179,13 +187,6 @@ class CocoFile:
             raise SizeMismatch(
                 f"{path.name} is {ids.shape[1]} x {ids.shape[0]} pixels, {self.path.name} says "
                 f"{picture.width} x {picture.height}.",
-                "Choose the folder that belongs to this file.",
-            )
-        known = {0, *(s["id"] for s in self._annotations.get(picture.id, ()))}
-        strange = sorted(set(np.unique(ids).tolist()) - known)
-        if strange:
-            raise BadFile(
-                f"{path.name} holds segment {strange[0]}, which {self.path.name} does not list.",
                 "Choose the folder that belongs to this file.",
             )
         return ids
