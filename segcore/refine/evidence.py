@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 Shares: TypeAlias = tuple[tuple[int, ...], NDArray[np.float32]]
 """Class ids of the project (0 for what it has no class for), and (len(ids), y, x) float32."""
 
-TRUST = 0.7
-"""Probability of a label without a confidence of its own."""
+TRUST = 0.9
+"""Probability of a label without a confidence of its own. With 0.7, as is often written, the
+authors' parameters take 0.17 of mean IoU from blocky street masks, with 0.9 they take 0.05, and
+nuclei that are 3 pixels off gain as much (0.08)."""
 _MOST = 0.99  # of what is not certain; a confidence of 255 is a rounded number and no proof
 _CERTAIN = 0.9999
 

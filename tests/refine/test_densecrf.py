@@ -202,8 +202,8 @@ def test_labels_with_confidence_become_probabilities() -> None:
     confidence = np.array([[255, 204, 0, 90]], np.uint8)
     shares = from_labels(classes, [3, 7, 9], confidence)
     assert np.allclose(shares.sum(axis=0), 1)
-    assert np.allclose(shares[0, 0], [0.99, 0.8, 0.15, 1 / 3])
-    assert np.allclose(shares[1, 0], [0.005, 0.1, 0.7, 1 / 3])
+    assert np.allclose(shares[0, 0], [0.99, 0.8, 0.05, 1 / 3])
+    assert np.allclose(shares[1, 0], [0.005, 0.1, 0.9, 1 / 3])
 
 
 def test_a_doubted_label_is_still_the_most_probable_class() -> None:
