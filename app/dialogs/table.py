@@ -84,6 +84,12 @@ def _classes(host: DialogHost) -> None:
     _show(ClassesDialog(host))
 
 
+def _models(host: DialogHost) -> None:
+    from app.dialogs.models import ModelsDialog
+
+    _show(ModelsDialog(host))
+
+
 def _accept_fill(host: DialogHost) -> None:
     from app.dialogs.accept_fill import AcceptFillDialog
 
@@ -106,5 +112,6 @@ DIALOGS: dict[str, Callable[[DialogHost], None]] = {
     "about": _about,
     "palette": _palette,
     "classes": _classes,
+    "models": _models,
     "accept_fill": _accept_fill,
 }

@@ -103,17 +103,24 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
     chosen = "" if project is None else promoted_name(project)
     found = []
     for name, path in known_models(None if project is None else project.models_dir).items():
-        facts = {
-            "predicts": used is not None and used.path == path,
-            "promoted": name == chosen,
-            "built_in": path.parent == BUILT_IN,
-        }
+        about: dict[str, Any] = {}
+        digest = error = ""
         try:
-            found.append(
-                TrainedModel(name, path, describe_model(path), model_digest(path), **facts)
+            about, digest = describe_model(path), model_digest(path)
+        except MaskwrightError as broken:
+            error = str(broken)
+        found.append(
+            TrainedModel(
+                name,
+                path,
+                about,
+                digest,
+                predicts=used is not None and used.path == path,
+                promoted=name == chosen,
+                built_in=path.parent == BUILT_IN,
+                error=error,
             )
-        except MaskwrightError as error:
-            found.append(TrainedModel(name, path, {}, error=str(error), **facts))
+        )
     return sorted(found, key=lambda m: (not m.predicts, m.built_in))
 
 
