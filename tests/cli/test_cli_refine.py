@@ -168,6 +168,7 @@ def test_only_the_chosen_items_are_refined(
         name = next(iter(project.items)).name
     report = done("refine", nuclei, "--items", name, "--json").json
     assert [row["name"] for row in report["items"]] == [name]
+    assert "No parameters were tuned" in done("refine", nuclei, "--items", "nothing").err
     assert done("refine", nuclei, "--states", "corrected", "--json").json["refined"] <= 1
     empty = done("refine", nuclei, "--states", "new")
     assert "No item is new" in empty.err
@@ -307,7 +308,9 @@ def test_tuned_parameters_that_help_held_out_items_are_kept_and_used(
     facts = json.loads((streets / "models" / FILE).read_text())[LABELS]
     assert facts["held_out"]["mean_iou_found"] == held["mean_iou_found"]
     # From now on they are the default: the same result as when they are named.
-    report = done("refine", streets, "--states", "predicted", "--json").json
+    result = done("refine", streets, "--states", "predicted", "--json")
+    assert "tuned" not in result.err
+    report = result.json
     with Project.open(streets) as project:
         first = [item.labels.read() for item in project.items]
         for item in project.items:

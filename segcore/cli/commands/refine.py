@@ -141,13 +141,19 @@ def _refine(
     *,
     always: bool,
 ) -> RefineReport:
-    from segcore.projects.crf_params import LABELS, default_params
+    from segcore.projects.crf_params import LABELS, default_params, kept_params
     from segcore.projects.refining import METHODS, Refining, refine_items
 
     by_labels = _params(params, default_params(opened.models_dir, LABELS))
     by_model = by_labels
     if model is not None:
         by_model = _params(params, default_params(opened.models_dir, model.digest))
+    key = LABELS if model is None else model.digest
+    if method == "crf" and params is None and kept_params(opened.models_dir, key) is None:
+        console.note(
+            "No parameters were tuned for this, so the authors' are used, which fit few pictures; "
+            "--tune finds better ones where there is truth."
+        )
     how = Refining(
         method=next(known for known in METHODS if known == method),
         params=by_model,
