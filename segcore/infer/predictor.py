@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from segcore.base import Cancelled, Rect
 from segcore.infer.device import choose_device, is_out_of_memory
 from segcore.infer.objects import connected_objects
 from segcore.infer.tiles import Grid, make_grid
+from segcore.models.objects import Found, join_tiles, merged, paint
 from segcore.models.prepare import as_channels, prepare, statistics
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
     from segcore.models.segmodel import SegModel
 
+Seen = list[tuple[Rect, list[Found]]]  # the objects in each tile, in pixels of the picture
 OnTile = Callable[[Rect, NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]], None]
 
 SMALLEST_TILE = 64
@@ -36,12 +38,14 @@ class Prediction:
     confidence : (y, x) uint8, 255 times the probability of that class.
     margin : (y, x) uint8, 255 times its lead over the second; small where a person should look.
     instances : (y, x) uint32 object numbers, 0 = none, or None if objects were not asked for.
+    scores : of the objects by their numbers, 0 to 1, where the model finds objects itself.
     """
 
     classes: NDArray[np.uint16]
     confidence: NDArray[np.uint8]
     margin: NDArray[np.uint8]
     instances: NDArray[np.uint32] | None = None
+    scores: Mapping[int, float] = field(default_factory=dict)
 
 
 class Predictor:
@@ -60,6 +64,7 @@ class Predictor:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.tile = max(SMALLEST_TILE, model.spec.tile)
         self._ids = np.array([c.id for c in model.spec.classes.scored], np.uint16)
+        self._things = np.array([c.thing for c in model.spec.classes.scored])
 
     def predict(
         self,
@@ -72,8 +77,13 @@ class Predictor:
         cancel: Callable[[], bool] | None = None,
         mirror: bool = False,
         instances: bool = False,
+        least_score: float | None = None,
     ) -> Prediction:
-        """Classes, confidence and margin of a picture.
+        """Classes, confidence and margin of a picture, and its objects if asked for.
+
+        A model that finds objects is asked for its own: those of overlapping tiles are joined, the
+        best are painted first, a pixel of one has its class, and what is said to be a thing but is
+        in no object is 0, undecided. Any other model's objects are the connected regions of things.
 
         Parameters
         ----------
@@ -81,10 +91,12 @@ class Predictor:
         z : slice of an open image.
         rect : only this part, with a rim around it for context; the results have its size.
         near : point (y, x); tiles nearest to it come first.
-        on_tile : called with rectangle, classes, confidence and margin of each finished part.
+        on_tile : called with rectangle, classes, confidence and margin of each finished part, as
+            they are before objects are joined.
         cancel : asked before every tile.
         mirror : the mean over the four mirror images; four times the work, often a bit better.
-        instances : number the connected regions (8 neighbours) of classes that are things.
+        instances : number the objects, too.
+        least_score : of a model's own objects; None is what its family paints.
 
         Raises
         ------
@@ -96,7 +108,8 @@ class Predictor:
         classes = np.zeros((region.height, region.width), np.uint16)
         confidence = np.zeros(classes.shape, np.uint8)
         margin = np.zeros(classes.shape, np.uint8)
-        for where, shares in self._finished(picture, region, near, cancel, mirror):
+        seen: Seen | None = [] if instances and self.model.finds_objects else None
+        for where, shares in self._finished(picture, region, near, cancel, mirror, seen):
             part = self._decide(shares)
             inside = where.intersect(region)
             if inside.is_empty:
@@ -106,6 +119,8 @@ class Predictor:
             classes[to], confidence[to], margin[to] = part[0][cut], part[1][cut], part[2][cut]
             if on_tile is not None:
                 on_tile(inside, part[0][cut], part[1][cut], part[2][cut])
+        if seen is not None:
+            return self._with_objects(seen, least_score, region, classes, confidence, margin)
         numbered = None
         if instances:
             things = [c.id for c in self.model.spec.classes.scored if c.thing]
@@ -145,8 +160,12 @@ class Predictor:
         near: tuple[float, float] | None,
         cancel: Callable[[], bool] | None,
         mirror: bool,
+        seen: Seen | None = None,
     ) -> Iterator[tuple[Rect, Tensor]]:
-        """Finished pieces with their probabilities (C, h, w); only open seams are held."""
+        """Finished pieces with their probabilities (C, h, w); only open seams are held.
+
+        The objects of every tile are added to `seen`.
+        """
         overlap = min(self.model.spec.overlap, self.tile // 4)
         whole = Rect(0, 0, *picture.size)
         grid: Grid = make_grid(region.grown(overlap).intersect(whole), self.tile, overlap)
@@ -156,7 +175,7 @@ class Predictor:
             if cancel is not None and cancel():
                 raise Cancelled("The prediction was cancelled.")
             tile = grid.tiles[number]
-            shares = self._tile(picture.read(tile.rect), mirror)
+            shares = self._tile(picture.read(tile.rect), mirror, tile.rect, seen)
             shares *= torch.from_numpy(tile.weights()).to(shares.device)
             for n in tile.pieces:
                 where = grid.pieces[n].rect
@@ -169,10 +188,12 @@ class Predictor:
                 if not missing[n]:
                     yield where, sums.pop(n, mine)
 
-    def _tile(self, values: NDArray[np.float32], mirror: bool) -> Tensor:
+    def _tile(
+        self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
+    ) -> Tensor:
         """Probabilities (C, h, w) of one tile; smaller tiles where memory runs out."""
         try:
-            return self._forward(values, mirror)
+            return self._forward(values, mirror, place, seen)
         except (RuntimeError, MemoryError) as error:
             half = max(values.shape[1:]) // 2
             if not is_out_of_memory(error) or half < SMALLEST_TILE:
@@ -185,7 +206,8 @@ class Predictor:
         total: Tensor | None = None
         for tile in grid.tiles:
             rows, columns = tile.rect.slices
-            part = self._tile(values[:, rows, columns], mirror)
+            inner = tile.rect.shifted(place.y, place.x)
+            part = self._tile(values[:, rows, columns], mirror, inner, seen)
             part *= torch.from_numpy(tile.weights()).to(part.device)
             if total is None:
                 total = part.new_zeros((part.shape[0], *values.shape[1:]))
@@ -194,20 +216,62 @@ class Predictor:
         return total
 
     @torch.no_grad()
-    def _forward(self, values: NDArray[np.float32], mirror: bool) -> Tensor:
+    def _forward(
+        self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
+    ) -> Tensor:
         images = torch.from_numpy(np.ascontiguousarray(values))[None].to(self.device.name)
         flips: list[list[int]] = [[], [2], [3], [2, 3]] if mirror else [[]]
         total: Tensor | None = None
         for axes in flips:
             turned = images.flip(axes) if axes else images
             with self.device.autocast():
-                logits = self.model(turned.contiguous(memory_format=torch.channels_last)).logits
-            shares = torch.softmax(logits.float(), dim=1)[0]
+                output = self.model(turned.contiguous(memory_format=torch.channels_last))
+            if seen is not None and not axes:
+                found = output.detections[0].found(place.height, place.width)
+                seen.append((place, [one.shifted(place.y, place.x) for one in found]))
+            shares = torch.softmax(output.logits.float(), dim=1)[0]
             if axes:
                 shares = shares.flip([axis - 1 for axis in axes])
             total = shares.clone() if total is None else total + shares
         assert total is not None
         return total / len(flips)
+
+    def _with_objects(
+        self,
+        seen: Seen,
+        least_score: float | None,
+        region: Rect,
+        classes: NDArray[np.uint16],
+        confidence: NDArray[np.uint8],
+        margin: NDArray[np.uint8],
+    ) -> Prediction:
+        """The objects of all tiles over the classes; the arrays are changed in place."""
+        network = self.model.network
+        if least_score is None:
+            least_score = float(getattr(network, "least_score", 0.0))
+        good = [(place, [o for o in found if o.score >= least_score]) for place, found in seen]
+        inside = [one.seen_in(region) for one in join_tiles(good)]
+        numbers, kept = paint([o for o in inside if o is not None], classes.shape)
+        channel_of = np.zeros(1 << 16, np.int64)
+        channel_of[self._ids] = np.arange(len(self._ids))
+        channels = merged(
+            numbers,
+            np.array([one.channel for one in kept], np.int64),
+            channel_of[classes],
+            self._things,
+            int(getattr(network, "least_stuff", 0)),
+        )
+        classes[:] = np.append(self._ids, 0)[channels]  # the last one is of what is undecided
+        confidence[channels < 0] = 0
+        margin[channels < 0] = 0
+        for number, one in enumerate(kept, 1):
+            where = one.rect.slices
+            mine = numbers[where] == number
+            share = one.mask[mine]
+            confidence[where][mine] = np.rint(255 * share)
+            margin[where][mine] = np.rint(255 * (2 * share - 1))
+        scores = {number: one.score for number, one in enumerate(kept, 1)}
+        return Prediction(classes, confidence, margin, numbers, scores)
 
     @torch.no_grad()
     def _decide(

@@ -47,6 +47,14 @@ class Found:
     def shifted(self, dy: int, dx: int) -> Found:
         return replace(self, rect=self.rect.shifted(dy, dx))
 
+    def seen_in(self, window: Rect) -> Found | None:
+        """What of it lies in a window, in the window's own pixels; None if nothing does."""
+        part = self.rect.intersect(window)
+        if part.is_empty:
+            return None
+        mask = self.mask[part.shifted(-self.rect.y, -self.rect.x).slices]
+        return replace(self, rect=part.shifted(-window.y, -window.x), mask=mask)
+
 
 def lay_out(
     boxes: NDArray[Any],

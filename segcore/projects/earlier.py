@@ -51,6 +51,7 @@ def earlier_items(
                 weight=item.weight,
                 digests=item.digests,
                 as_stack=item.as_stack,
+                instances=item.read_instances(),
             )
 
 

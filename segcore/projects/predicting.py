@@ -7,7 +7,7 @@ torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from segcore.projects.modelling import NoModel
 from segcore.projects.refining import refined_prediction
 from segcore.projects.stage import Stage, silent
 from segcore.refine import CrfParams, densecrf
-from segcore.store import Item, Project
+from segcore.store import Item, ObjectFacts, Project
 
 REFINED = "+crf"
 """What a prediction behind a dense CRF has after its model's name."""
@@ -60,6 +60,14 @@ class _Volume:
     classes: list[NDArray[np.uint16]] = field(default_factory=list)
     confidence: list[NDArray[np.uint8]] = field(default_factory=list)
     margin: list[NDArray[np.uint8]] = field(default_factory=list)
+    numbers: list[NDArray[np.uint32]] = field(default_factory=list)
+    facts: dict[int, ObjectFacts] = field(default_factory=dict)
+
+    def add_objects(self, numbers: NDArray[np.uint32], scores: Mapping[int, float]) -> None:
+        """The objects of the next slice, which count on behind those of the slices before."""
+        last = max(self.facts, default=0)
+        self.numbers.append(np.where(numbers > 0, numbers + np.uint32(last), np.uint32(0)))
+        self.facts |= {last + n: ObjectFacts(round(s, 4)) for n, s in scores.items()}
 
 
 def predict_items(
@@ -144,12 +152,17 @@ def _predict(
 ) -> bool:
     """Predict one item, store it, adopt it if nobody has worked there; whether it was adopted."""
     volume = _Volume()
+    own_objects = refine is None and predictor.model.finds_objects
+    things = [int(c.id) for c in project.classes.active if c.thing]
     with item.open_image() as image:
         for z in range(item.shape.z):
             if refine is None:
-                found = predictor.predict(image, z=z)
+                found = predictor.predict(image, z=z, instances=own_objects)
                 classes, confidence = mapping.table[found.classes], found.confidence
                 margin = found.margin
+                if own_objects and found.instances is not None:
+                    numbers = np.where(np.isin(classes, things), found.instances, np.uint32(0))
+                    volume.add_objects(numbers, found.scores)
             else:
                 spacing = (1.0, 1.0) if item.spacing is None else item.spacing[1:]
                 ids = tuple(int(mapping.table[c.id]) for c in predictor.model.spec.classes.scored)
@@ -161,7 +174,6 @@ def _predict(
             volume.confidence.append(confidence)
             volume.margin.append(margin)
     stack = np.stack(volume.classes)
-    things = [int(c.id) for c in project.classes.active if c.thing]
     layer = project.store_prediction(
         item,
         name,
@@ -169,6 +181,7 @@ def _predict(
         stack,
         confidence=np.stack(volume.confidence),
         margin=np.stack(volume.margin),
-        instances=objects_of(stack, things),
+        instances=np.stack(volume.numbers) if own_objects else objects_of(stack, things),
+        facts=volume.facts,
     )
     return project.adopt(item, layer) is not None

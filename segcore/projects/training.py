@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.infer import connected_objects
+from segcore.models import ModelSpec, architecture
 from segcore.projects.choosing import choose
 from segcore.projects.earlier import MOST, earlier_count, earlier_items
 from segcore.projects.modelling import NoModel, find_model, known_models
@@ -218,6 +220,7 @@ def _train_items(
     earlier: int = MOST,
 ) -> Iterator[TrainItem]:
     persons = project.person_origins()
+    things = _things(project, recipe, base)
     total = len(training) + len(held)
     taught: set[str] = set()
     learned = False
@@ -228,7 +231,7 @@ def _train_items(
         taught.add("+".join(digests))
         # Held-out items are scored against truth wherever there is one.
         targets = recipe.targets if role == "train" else "all"
-        for z, target in _targets(item, targets, persons):
+        for z, target, instances in _targets(item, targets, persons, things):
             learned = learned or role == "train"
             yield TrainItem(
                 name=item.name,
@@ -239,6 +242,7 @@ def _train_items(
                 role=_role(role),
                 digests=digests,
                 as_stack=item.as_stack,
+                instances=instances,
             )
         stage("Freezing the data", number, total)
     if not learned:
@@ -258,10 +262,21 @@ def _digests(item: Item) -> tuple[str, ...]:
     return tuple(source.digest or digest_source(source.file) for source in item.sources)
 
 
+def _things(project: Project, recipe: Recipe, base: Path | None) -> frozenset[int]:
+    """The classes whose objects the model learns to tell apart; none for a semantic model."""
+    tasks = architecture(recipe.arch).tasks if base is None else ModelSpec.read(base).tasks
+    if "instances" not in tasks:
+        return frozenset()
+    return frozenset(int(c.id) for c in project.classes.scored if c.thing)
+
+
 def _targets(
-    item: Item, targets: str, persons: frozenset[int]
-) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-    """The slices of an item that say something, with class ids where they do."""
+    item: Item, targets: str, persons: frozenset[int], things: frozenset[int] = frozenset()
+) -> Iterator[tuple[int, NDArray[np.uint16], NDArray[np.uint32] | None]]:
+    """The slices of an item that say something, with class ids where they do, and objects.
+
+    Where no pixel of a slice has an object's number, the connected regions of things are objects.
+    """
     truth = item.truth if targets in ("truth", "all") else None
     if truth is None and (targets == "truth" or item.state not in _REVIEWED):
         return
@@ -271,7 +286,13 @@ def _targets(
         if truth is None and item.state != "accepted":
             target = np.where(np.isin(labels.read(z=z, plane="origin"), list(persons)), target, 0)
         if target.any():
-            yield z, target.astype(np.uint16, copy=False)
+            target = target.astype(np.uint16, copy=False)
+            instances = None
+            if things:
+                numbers = labels.read(z=z, plane="instance")
+                numbers[~np.isin(target, list(things))] = 0
+                instances = numbers if numbers.any() else connected_objects(target, sorted(things))
+            yield z, target, instances
 
 
 def check_model_name(name: str) -> None:

@@ -95,6 +95,7 @@ def store_prediction(
     model_digest: str,
     planes: Mapping[str, NDArray[Any]],
     partial: bool,
+    facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
 ) -> PredictionLayer:
     """Keep a model's answer as a layer; see `Project.store_prediction`."""
     made = make_layer(
@@ -106,6 +107,7 @@ def store_prediction(
         model=model,
         model_digest=model_digest,
         partial=partial,
+        facts=facts,
     )
 
     changes = made.changes

@@ -491,6 +491,7 @@ class Project:
         margin: NDArray[Any] | None = None,
         instances: NDArray[Any] | None = None,
         partial: bool = False,
+        facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
     ) -> PredictionLayer:
         """Keep a model's answer as a layer; `adopt` makes it the label where that is allowed.
 
@@ -499,9 +500,13 @@ class Project:
         classes : (y, x) or (z, y, x) ids of the project, 0 where the model has no class.
         confidence, margin : uint8 of the same shape.
         partial : the model did not get through the whole item.
+        facts : scores of objects, by their number in `instances`; without, an object's score is
+            the mean confidence of its pixels.
         """
         planes = _planes(classes, confidence=confidence, margin=margin, instance=instances)
-        return intake.store_prediction(self, _id(item), model_name, model_digest, planes, partial)
+        return intake.store_prediction(
+            self, _id(item), model_name, model_digest, planes, partial, facts
+        )
 
     def adopt(
         self, item: Item | str, layer: PredictionLayer, *, group: str | None = None

@@ -49,11 +49,13 @@ def cut(
 
     Parameters
     ----------
-    image : (h, w, c); target : (h, w) uint16.
+    image : (h, w, c).
+    target : (h, w) uint16, or (h, w, 2): classes, and the numbers of objects.
 
     Returns
     -------
-    (height, width, c) of the image's dtype, and (height, width) uint16.
+    (height, width, c) of the image's dtype, and (height, width) or (height, width, 2) uint16. Of
+    an object at the rim what is inside is left, with its number.
     """
     # Only the part that is needed is touched: a large picture costs no more than a small one.
     reach_y, reach_x = height / crop.scale, width / crop.scale

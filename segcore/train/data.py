@@ -30,17 +30,26 @@ DEFAULT_CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures (B, C, h, w) float32, channel numbers (B, h, w) int64, weights (B, h, w) or None."""
+    """What one step learns from.
+
+    Parameters
+    ----------
+    images : (B, C, h, w) float32; target : (B, h, w) int64 channel numbers.
+    weight : (B, h, w) float32, or None where all items count alike.
+    instances : (B, h, w) int64 object numbers, 0 = none, or None where no item has any.
+    """
 
     number: int
     images: Tensor
     target: Tensor
     weight: Tensor | None
+    instances: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded item: values (h, w, c), target (h, w) uint16 ids, the whole's statistics."""
+    """One decoded item: values (h, w, c), target (h, w) uint16 ids, or (h, w, 2) with the numbers
+    of objects behind them, and the whole's statistics."""
 
     values: NDArray[Any]
     target: NDArray[np.uint16]
@@ -92,7 +101,10 @@ class PictureCache:
         values = read_values(item)
         if values.shape[2] not in (1, self._channels):
             as_channels(values, self._channels)  # raises with the remedy
-        made = Picture(values, item.read_target(), statistics(values, self._preparation))
+        target, objects = item.read_target(), item.read_instances()
+        if objects is not None:
+            target = np.stack((target, objects), axis=-1)
+        made = Picture(values, target, statistics(values, self._preparation))
         self._held[key] = made
         self.bytes += made.bytes
         while self.bytes > self._limit and len(self._held) > 1:
@@ -138,6 +150,7 @@ class Batches:
         old = round(recipe.batch * recipe.replay) if self._replay else 0
         self._old = min(old, recipe.batch - 1)  # the new items are what the run is for
         self._weighted = any(item.weight != 1.0 for item in (*self._train, *self._replay))
+        self._objects = any(item.instances is not None for item in (*self._train, *self._replay))
 
     def choose(self, number: int) -> list[FrozenItem]:
         """The items of batch `number`: each role is passed through in a new order every epoch."""
@@ -159,18 +172,23 @@ class Batches:
         height, width = self.crop
         images = np.empty((len(chosen), self._channels, height, width), np.float32)
         target = np.empty((len(chosen), height, width), np.int64)
+        objects = np.zeros(target.shape, np.int64) if self._objects else None
         for k, item in enumerate(chosen):
             picture = self.cache.get(item)
             crop = choose_crop(item.size, self.crop, recipe, rng)
             values, label = cut(picture.values, picture.target, crop, height, width)
             ready = jitter(prepare(values, self._preparation, picture.whole), recipe.colour, rng)
             images[k] = ready  # a single channel is repeated into all
+            if label.ndim == 3:
+                assert objects is not None
+                label, objects[k] = label[..., 0], label[..., 1]
             target[k] = self._table[label]
         weight = None
         if self._weighted:
             factors = torch.tensor([item.weight for item in chosen], dtype=torch.float32)
             weight = factors[:, None, None].expand(-1, height, width).contiguous()
-        return Batch(number, torch.from_numpy(images), torch.from_numpy(target), weight)
+        numbers = None if objects is None else torch.from_numpy(objects)
+        return Batch(number, torch.from_numpy(images), torch.from_numpy(target), weight, numbers)
 
     def ahead(self, first: int, depth: int = 3) -> Generator[Batch, None, None]:
         """Batches from `first` on without end, made by a thread up to `depth` ahead."""

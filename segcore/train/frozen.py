@@ -1,8 +1,9 @@
 """The frozen data of a run: what is trained on, copied so that nobody can change it meanwhile.
 
 Images stay where they are and are known by path and digest; targets are copied as 16-bit PNG of
-class ids. A pixel that must not be learned from (unlabelled, ignored, a model's own guess) is 0 in
-the copy: weight 0 and "no target" are one thing to the loss, and the file stays readable.
+class ids, and beside them, for models that find objects, of the objects' numbers. A pixel that
+must not be learned from (unlabelled, ignored, a model's own guess) is 0 in the copy: weight 0 and
+"no target" are one thing to the loss, and the file stays readable.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class TrainItem:
     weight : factor of the item's loss.
     digests : SHA-256 of each source where it is known already.
     as_stack : a series that is no even volume is opened slice by slice.
+    instances : (h, w) object numbers, 0 = none; None where nobody needs them.
     """
 
     name: str
@@ -50,6 +52,7 @@ class TrainItem:
     weight: float = 1.0
     digests: tuple[str, ...] = ()
     as_stack: bool = False
+    instances: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class FrozenItem:
     weight: float
     counts: Mapping[int, int]
     as_stack: bool = False
+    instances: Path | None = None
 
     @property
     def digest(self) -> str:
@@ -80,9 +84,21 @@ class FrozenItem:
         ------
         BadFile : the copy is missing or damaged.
         """
-        values = cv2.imdecode(np.fromfile(self.target, np.uint8), cv2.IMREAD_UNCHANGED)
+        return self._plane(self.target)
+
+    def read_instances(self) -> NDArray[np.uint16] | None:
+        """(h, w) uint16 object numbers, 0 = none, without gaps; None if there are none.
+
+        Raises
+        ------
+        BadFile : the copy is missing or damaged.
+        """
+        return None if self.instances is None else self._plane(self.instances)
+
+    def _plane(self, path: Path) -> NDArray[np.uint16]:
+        values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if values is None or values.shape != self.size:
-            raise BadFile(f"{self.target} is damaged.", "Make the run again.")
+            raise BadFile(f"{path} is damaged.", "Make the run again.")
         return np.asarray(values, np.uint16)
 
 
@@ -129,25 +145,28 @@ def freeze(
     for number, item in enumerate(items, start=1):
         with open_image(item.sources[0], as_stack=item.as_stack) as source:
             size = (source.shape.y, source.shape.x)
-        if item.target.shape != size:
-            raise SizeMismatch(
-                f"{item.name}: the image is {size[1]} x {size[0]} and its label "
-                f"{item.target.shape[1]} x {item.target.shape[0]}.",
-                "Label the image at its own size.",
-            )
+        for plane in (item.target, item.instances):
+            if plane is not None and plane.shape != size:
+                raise SizeMismatch(
+                    f"{item.name}: the image is {size[1]} x {size[0]} and its label "
+                    f"{plane.shape[1]} x {plane.shape[0]}.",
+                    "Label the image at its own size.",
+                )
         target = known[item.target]
         counts = np.bincount(target.ravel(), minlength=1)
         name = f"targets/{number:06d}.png"
-        done, data = cv2.imencode(".png", target, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-        if not done:
-            raise BadFile(f"The target of {item.name} cannot be written.", "Check the disk.")
-        (folder / name).write_bytes(data.tobytes())
+        _write_plane(folder / name, target, item)
+        objects = None
+        if item.instances is not None:
+            objects = f"targets/{number:06d}-objects.png"
+            _write_plane(folder / objects, _renumbered(item), item)
         rows.append(
             {
                 "name": item.name,
                 "sources": [Path(s).absolute().as_posix() for s in item.sources],
                 "digests": list(item.digests) or [digest_file(Path(s)) for s in item.sources],
                 "target": name,
+                "instances": objects,
                 "size": list(size),
                 "z": item.z,
                 "group": item.group,
@@ -164,6 +183,26 @@ def freeze(
     draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(folder / ITEMS)
     return read_frozen(run_dir)
+
+
+def _renumbered(item: TrainItem) -> NDArray[np.uint16]:
+    """An item's objects from 1 on, as 16 bits can hold them."""
+    assert item.instances is not None
+    numbers, places = np.unique(item.instances, return_inverse=True)
+    first = int(len(numbers) > 0 and numbers[0] != 0)
+    if len(numbers) + first > 1 << 16:
+        raise BadFile(
+            f"{item.name} has {len(numbers)} objects, and a run takes 65535 in a picture.",
+            "Cut the picture into parts.",
+        )
+    return (places.reshape(item.instances.shape) + first).astype(np.uint16)
+
+
+def _write_plane(path: Path, plane: NDArray[np.uint16], item: TrainItem) -> None:
+    done, data = cv2.imencode(".png", plane, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not done:
+        raise BadFile(f"The target of {item.name} cannot be written.", "Check the disk.")
+    path.write_bytes(data.tobytes())
 
 
 def read_frozen(run_dir: Path) -> FrozenData:
@@ -195,6 +234,7 @@ def read_frozen(run_dir: Path) -> FrozenData:
             weight=row["weight"],
             counts={int(i): n for i, n in row["counts"].items()},
             as_stack=row.get("as_stack", False),
+            instances=run_dir / DATA / row["instances"] if row.get("instances") else None,
         )
         for row in content["items"]
     )

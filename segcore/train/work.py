@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from segcore.base import MaskwrightError
 from segcore.infer.device import Device, is_out_of_memory
+from segcore.models.building import build
 from segcore.models.encoders import encoder_preparation
 from segcore.models.heads import for_project
+from segcore.models.output import Targets
 from segcore.models.prepare import Preparation
-from segcore.models.registry import build
 from segcore.models.segmodel import SegModel
 from segcore.models.weights import load_model
 from segcore.train import runs
@@ -122,16 +123,26 @@ class Work:
             images = batch.images[chosen].to(self.device.name, memory_format=torch.channels_last)
             target = batch.target[chosen].to(self.device.name)
             weight = None if batch.weight is None else batch.weight[chosen].to(self.device.name)
+            targets = None
+            if self.model.own_losses:
+                assert batch.instances is not None  # set_up looks for them
+                targets = Targets(target, batch.instances[chosen].to(self.device.name))
             with self.device.autocast():
-                output = self.model(images)
-            # Classes that the run's data do not know come last and take no part.
-            loss = combined(self.terms, output.logits[:, :channels], target, weight, self.told)
+                output = self.model(images, targets)
+            # Of a network with losses of its own, which weigh all items alike.
+            loss = sum(output.losses.values(), images.new_zeros(()))
+            if share_of_logits := self.model.semantic_share:
+                # Classes that the run's data do not know come last and take no part.
+                logits = output.logits[:, :channels]
+                loss = loss + share_of_logits * combined(
+                    self.terms, logits, target, weight, self.told
+                )
             for side in sides(output, target, weight, self.terms, self.recipe.aux):
                 loss = loss + side.factor * combined(
                     side.terms, side.logits[:, :channels], side.target, side.weight, self.told
                 )
             share = len(chosen) / size
-            (loss * share).backward()  # type: ignore[no-untyped-call]
+            (loss * share).backward()
             total += loss.item() * share
         return total
 
@@ -154,6 +165,11 @@ def set_up(
         raise MaskwrightError("The run has no item to train on.", "Make it again with some.")
     torch.manual_seed(recipe.seed)
     model, old = start_model(run_dir, recipe, data)
+    if model.own_losses and not any(item.instances for item in (*train_items, *replay_items)):
+        raise MaskwrightError(
+            "The run has no objects to learn from.",
+            "Train on items whose things are told apart, or choose a semantic model.",
+        )
     model = model.to(device.name)
     if device.name != "mps":
         model = model.to(memory_format=torch.channels_last)

@@ -57,6 +57,21 @@ class Proposals(RegionProposalNetwork):  # type: ignore[misc]
             label[(label == 0) & (share_aside(row["aside"], at) > ASIDE)] = -1
         return labels, boxes
 
+    def compute_loss(
+        self,
+        objectness: Tensor,
+        pred_bbox_deltas: Tensor,
+        labels: list[Tensor],
+        regression_targets: list[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """As torchvision's; 0 for a batch of which nothing is known, where its mean is none."""
+        if all((label < 0).all() for label in labels):
+            return 0 * objectness.sum(), 0 * pred_bbox_deltas.sum()
+        return cast(
+            "tuple[Tensor, Tensor]",
+            super().compute_loss(objectness, pred_bbox_deltas, labels, regression_targets),
+        )
+
 
 class PyramidPool(nn.Module):
     """RoIAlign on a pyramid: (N, C, size, size), each box from the level of its size.
@@ -203,7 +218,10 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         self._aside = [row["aside"] for row in targets]
         chosen, matched, labels, wanted = self.select_training_samples(proposals, targets)
         scores, deltas = self.box_predictor(self.box_head(self.box_roi_pool(maps, chosen)))
-        of_class, of_box = fastrcnn_loss(scores, deltas, labels, wanted)
+        if len(scores):
+            of_class, of_box = fastrcnn_loss(scores, deltas, labels, wanted)
+        else:  # nothing is known of the whole batch
+            of_class, of_box = scores.sum(), deltas.sum()
         hits = [label > 0 for label in labels]
         boxes = [box[hit] for box, hit in zip(chosen, hits, strict=True)]
         logits = self.mask_branch(self.mask_pool(maps, boxes))
