@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segcore.models.building import build, build_from_spec
     from segcore.models.heads import HeadPlan, for_project, plan_head
     from segcore.models.output import Detections, SegOutput, Targets
     from segcore.models.pairing import pair
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
         Option,
         architecture,
         architectures,
-        build,
-        build_from_spec,
         make_spec,
         register,
     )
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from segcore.models.weights import find_models, load_model, model_digest, save_model
 
 _HOMES = {
+    "building": ("build", "build_from_spec"),
     "heads": ("HeadPlan", "for_project", "plan_head"),
     "output": ("Detections", "SegOutput", "Targets"),
     "pairing": ("pair",),
@@ -36,8 +36,6 @@ _HOMES = {
         "Option",
         "architecture",
         "architectures",
-        "build",
-        "build_from_spec",
         "make_spec",
         "register",
     ),

@@ -70,7 +70,7 @@ def for_project(model: SegModel, project_classes: ClassSet) -> tuple[SegModel, H
     """A new model for the project's classes with everything that the old one knows of them."""
     import torch
 
-    from segcore.models.registry import build_from_spec
+    from segcore.models.building import build_from_spec
 
     plan = plan_head(model.spec.classes, project_classes)
     kept = tuple(plan.classes.scored[channel].uuid for channel in plan.frozen)

@@ -16,11 +16,8 @@ from segcore.models.prepare import Preparation
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
-    from segcore.models.segmodel import SegModel
 
 Builder = Callable[[ModelSpec], "nn.Module"]
 Refusal = Callable[[str, Mapping[str, Any]], "str | None"]
@@ -277,59 +274,3 @@ def make_spec(
         preparation=preparation or Preparation(),
         tasks=row.tasks,
     )
-
-
-def build(
-    name: str,
-    *,
-    classes: ClassSet | Sequence[str] | int,
-    channels: int = 3,
-    encoder: str | None = None,
-    weights: str | Path | None = None,
-    preparation: Preparation | None = None,
-    **options: Any,
-) -> SegModel:
-    """A new model.
-
-    Parameters
-    ----------
-    name : of the architecture, such as ``unet`` or ``fpn``.
-    classes : a ClassSet, a list of names, or a number of classes. Where objects are found, classes
-        of which only the names or the number is known are things.
-    channels : of the input picture.
-    encoder : None is the family's default.
-    weights : None starts from random numbers, offline. ``"imagenet"`` loads the encoder's
-        ImageNet weights from an installed package or the hub; a path loads them from a file. Where
-        there are none to be had the model starts from random numbers and says so, as a warning
-        and in ``spec.weights``.
-    preparation : intensity preparation; None is the encoder's usual mean and deviation.
-    options : the family's, each with a default, kept in the spec.
-
-    Raises
-    ------
-    MaskwrightError : unknown architecture, encoder or option; a weights file that does not fit.
-    """
-    from segcore.models.encoders import encoder_preparation, load_encoder_weights
-    from segcore.models.segmodel import SegModel
-
-    spec = make_spec(
-        name,
-        classes=classes,
-        channels=channels,
-        encoder=encoder,
-        preparation=preparation,
-        **options,
-    )
-    if preparation is None:
-        spec = spec.changed(preparation=encoder_preparation(spec.encoder, channels))
-    model = SegModel(spec)
-    if weights is not None:
-        model.spec = spec.changed(weights=load_encoder_weights(model, weights))
-    return model
-
-
-def build_from_spec(spec: ModelSpec) -> SegModel:
-    """The model that a spec describes, with random numbers."""
-    from segcore.models.segmodel import SegModel
-
-    return SegModel(spec)

@@ -53,8 +53,8 @@ def load_model(folder: Path | str, device: str = "cpu") -> SegModel:
     ------
     BadFile : a file is missing, damaged, or the numbers do not fit the description.
     """
+    from segcore.models.building import build_from_spec
     from segcore.models.encoders import read_tensors
-    from segcore.models.registry import build_from_spec
 
     folder = Path(folder)
     spec = ModelSpec.read(folder)
