@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from segcore.base import MaskwrightError
 from segcore.infer.device import Device, is_out_of_memory
 from segcore.models.building import build
-from segcore.models.building import build
 from segcore.models.encoders import encoder_preparation
 from segcore.models.heads import for_project
 from segcore.models.output import Targets
