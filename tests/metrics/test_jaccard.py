@@ -89,9 +89,8 @@ def test_other_numbers_for_the_same_objects_change_nothing(t, p, order):
     # Of two partners that fit equally well the lower number is taken, so equal fits are left out.
     renumber = np.array([0, *order])
     before = count_overlaps(keys_of(t), keys_of(p))
-    iou = before.pixels / (
-        before.truth_area[before.rows] + before.prediction_area[before.columns] - before.pixels
-    )
+    area = before.prediction_area - before.void
+    iou = before.pixels / (before.truth_area[before.rows] + area[before.columns] - before.pixels)
     pairs = list(zip(before.rows.tolist(), iou.tolist(), strict=True))
     best = {r: max(v for q, v in pairs if q == r) for r, _ in pairs}
     if any(sum(q == r and v == best[r] for q, v in pairs) > 1 for r in best):
