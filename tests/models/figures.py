@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segcore.base import MaskwrightError
+from segcore.base import ClassId, ClassSet, MaskwrightError, SegClass
 from segcore.models import SegModel, build
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
@@ -82,25 +82,40 @@ def figures() -> Iterator[Figure]:
             )
 
 
+def _things(count: int) -> ClassSet:
+    """So many classes of things, for models that find objects."""
+    classes = (SegClass(ClassId(i + 1), f"thing {i}", None, None, thing=True) for i in range(count))
+    return ClassSet(tuple(classes))
+
+
 @functools.cache
-def _run(call: str, size: tuple[int, int], training: bool) -> tuple[SegModel, dict[str, Any]]:
-    """The model of a ``build(...)``, and the shapes that each of its parts gave on the way."""
+def _built(call: str) -> SegModel:
+    names = {"build": build, "things": _things}
     try:
         with torch.device("meta"):
-            model: SegModel = eval(call, {"build": build})
+            model: SegModel = eval(call, names)
     except MaskwrightError:  # an encoder that reads values while it is built
-        model = eval(call, {"build": build}).to("meta")
-    with torch.device("meta"):
-        model.train(training)
-        seen: dict[str, Any] = {}
-        for name, part in model.network.named_modules():
-            part.register_forward_hook(_keep(seen, name))
-        with torch.no_grad():
-            output = model(torch.zeros(1, model.spec.channels, *size))
+        model = eval(call, names).to("meta")
+    return model
+
+
+@functools.cache
+def _run(call: str, size: tuple[int, int], training: bool) -> dict[str, Any]:
+    """The shapes that each part of the model of a ``build(...)`` gave for a picture."""
+    model = _built(call).train(training)
+    seen: dict[str, Any] = {}
+    hooks = [
+        part.register_forward_hook(_keep(seen, name))
+        for name, part in model.network.named_modules()
+    ]
+    with torch.device("meta"), torch.no_grad():
+        output = model(torch.zeros(1, model.spec.channels, *size))
+    for hook in hooks:
+        hook.remove()
     seen["logits"] = [tuple(output.logits.shape)]
     for name, values in output.aux.items():
         seen[f"aux {name}"] = [tuple(values.shape)]
-    return model, seen
+    return seen
 
 
 def _keep(seen: dict[str, Any], name: str) -> Callable[..., None]:
@@ -123,16 +138,19 @@ def _tensors(made: Any) -> Iterator[Tensor]:
 
 def value(figure: Figure) -> str:
     """What the model itself says of a figure, written as the page writes it."""
-    model, seen = _run(figure.model, figure.size, figure.training)
+    model = _built(figure.model)
 
     def parameters(part: str = "") -> int:
         return sum(p.numel() for p in model.network.get_submodule(part).parameters())
 
+    def seen() -> dict[str, Any]:
+        return _run(figure.model, figure.size, figure.training)
+
     def shape(part: str, index: int = 0) -> str:
-        return " x ".join(str(n) for n in seen[part][index][1:])
+        return " x ".join(str(n) for n in seen()[part][index][1:])
 
     def stride(part: str, index: int = 0) -> int:
-        return round(figure.size[1] / seen[part][index][-1])
+        return round(figure.size[1] / seen()[part][index][-1])
 
     def every(kind: type[nn.Module], part: str = "") -> list[Any]:
         return [m for m in model.network.get_submodule(part).modules() if isinstance(m, kind)]
