@@ -11,7 +11,7 @@ from segcore.models.spec import ModelSpec
 from segcore.models.weights import save_model
 from segcore.train import runs
 from segcore.train.frozen import FrozenData
-from segcore.train.score import confusion, summary
+from segcore.train.score import confusion, score, summary
 from segcore.train.work import Work
 
 MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything by
@@ -29,11 +29,11 @@ def old_against_new(work: Work, data: FrozenData, *, with_old: bool = True) -> d
         return {"old": None, "new": None, "items": len(items), "note": note}
     own = {key: value.detach().clone() for key, value in model.state_dict().items()}
     model.load_state_dict(work.mean.of(model))
-    new_scores = summary(confusion(model, items, data.classes), data.classes, len(items))
+    new_scores = score(model, items, data.classes)
     model.load_state_dict(own)
     old_scores = None
     if old is not None and with_old:
-        old_scores = summary(confusion(old, items, data.classes), data.classes, len(items))
+        old_scores = score(old, items, data.classes)
     note = str(data.notes.get("held_out", ""))
     return {"old": old_scores, "new": new_scores, "items": len(items), "note": note}
 
