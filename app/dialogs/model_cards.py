@@ -30,13 +30,17 @@ _WIDTH, _DRAWING, _PAD, _GAP = 200, 72, 8, 8
 _TEXT_LINES = 2
 
 
+Foot = Callable[[Card], tuple[str, str]]
+"""Last line of a card, and the colour role that it has."""
+
+
 class CardWidget(QWidget):
     """One card; a click chooses it, a double click or Enter does what it is for."""
 
     pressed = Signal(object)
     entered = Signal(object)
 
-    def __init__(self, card: Card, foot: Callable[[Card], str], parent: QWidget) -> None:
+    def __init__(self, card: Card, foot: Foot, parent: QWidget) -> None:
         super().__init__(parent)
         self.card = card
         self._foot = foot
@@ -108,8 +112,10 @@ class CardWidget(QWidget):
             painter.drawText(line, int(left), shown)
             y += small
         foot = QRect(area.x(), area.bottom() + 1 - small, area.width(), small)
-        painter.setPen(theme().colour("text"))
-        painter.drawText(foot, int(left), self._foot(card))
+        said, tone = self._foot(card)
+        painter.setPen(theme().colour(tone))
+        said = painter.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(foot, int(left), said)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._hovered = True
@@ -161,7 +167,7 @@ class CardGrid(QWidget):
     entered = Signal(object)
     """Enter was pressed on a card, or it was double-clicked."""
 
-    def __init__(self, foot: Callable[[Card], str]) -> None:
+    def __init__(self, foot: Foot) -> None:
         super().__init__()
         self.setProperty("ground", "panel")
         self._foot = foot
@@ -176,7 +182,7 @@ class CardGrid(QWidget):
 
     def show_groups(self, groups: Sequence[tuple[str, Sequence[Card]]]) -> None:
         """Show these groups; the chosen card stays chosen where it still is."""
-        key = self.current.card.key if self.current is not None else ""
+        before = None if self.current is None else self.current.card
         had_focus = self.current is not None and self.current.hasFocus()
         for title, cards in self.groups:
             for old in (title, *cards):
@@ -196,7 +202,14 @@ class CardGrid(QWidget):
             title.show()
             self.groups.append((title, made))
         self._arrange()
+        key = "" if before is None else before.key
         again = next((w for w in self.cards if w.card.key == key), None)
+        if again is not None and again.card == before:
+            self.current = again  # nothing is new for who listens
+            again.set_chosen(True)
+            if had_focus:
+                again.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         self.choose(again or next(iter(self.cards), None), focus=had_focus)
 
     def show_only(self, fits: Callable[[Card], bool]) -> None:

@@ -51,6 +51,10 @@ class Card:
     model: TrainedModel | None = None
 
     @property
+    def licence(self) -> str:
+        return next((fact.value for fact in self.facts if fact.name == "Licence"), "")
+
+    @property
     def is_trained(self) -> bool:
         return self.model is not None
 

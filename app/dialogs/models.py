@@ -102,8 +102,11 @@ class ModelsDialog(Sheet):
         project = self._workspace.project
 
         def show(found: list[TrainedModel]) -> None:
+            first = not self._trained and self.grid.current is next(iter(self.grid.cards), None)
             self._trained = [model_card(model) for model in found]
             self._show_cards()
+            if first and self.grid.cards:  # nobody has chosen yet
+                self.grid.choose(self.grid.cards[0], focus=False)
 
         self._workspace.background.run_latest(
             "trained-models", lambda: trained_models(project), show
@@ -125,13 +128,15 @@ class ModelsDialog(Sheet):
         self.grid.show_only(fits)
         self.none.setVisible(not self.grid.cards)
 
-    def _foot(self, card: Card) -> str:
+    def _foot(self, card: Card) -> tuple[str, str]:
         encoder = self._encoders.get(card.key, card.encoder)
         question = card.question(encoder, self._class_count)
         cost = self.costs.cost(question)
         if cost is not None:
-            return cost_text(cost)
-        return "Measuring…" if self.costs.state(question) == "measuring" else ""
+            return cost_text(cost), "text"
+        if self.costs.state(question) == "measuring":
+            return "Measuring…", "muted"
+        return (card.licence if card.is_trained else encoder), "muted"
 
     @property
     def _class_count(self) -> int:

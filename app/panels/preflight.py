@@ -7,10 +7,13 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from app.theme.controls import NumberField, label, line
-from app.theme.icons import pixmap
+from app.panels.beginning import BeginningFields
+from app.panels.recipe_table import RecipeTable
+from app.theme.controls import NumberField, button, label, line
+from app.theme.icons import icon, pixmap
 from app.theme.theme import theme
 from app.workspace import Workspace
+from app.workspace.models import Beginning
 from app.workspace.preflight import Preflight, look
 from app.workspace.runs import new_run, settings_of
 from segcore.train.preflight import gigabytes, roughly
@@ -28,14 +31,23 @@ class PreflightPart(QWidget):
         super().__init__()
         self._workspace = workspace
         self.found: Preflight | None = None
+        self.beginning = BeginningFields()
         self.recipe = RecipeFields(workspace)
+        self.more = RecipeTable()
+        self.more.hide()
+        self.more_button = button("More settings", "chevron-right", tone="flat")
+        self.more_button.setCheckable(True)
+        self.more_button.toggled.connect(self._show_more)
         self.learns = Lines("Learns from", "frozen at the start")
         self.takes = Lines("Takes", "three steps are measured")
         self._settings = QWidget()
         settings = QVBoxLayout(self._settings)
         settings.setContentsMargins(0, 0, 0, 0)
         settings.setSpacing(8)
-        for part in (self.recipe, line(), self.takes):
+        settings.addWidget(self.beginning)
+        settings.addWidget(self.recipe)
+        settings.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        for part in (self.more, line(), self.takes):
             settings.addWidget(part)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -43,6 +55,9 @@ class PreflightPart(QWidget):
         outer.addWidget(self.learns)
         outer.addWidget(self._settings)
         self.recipe.changed.connect(self._settings_changed)
+        self.beginning.changed.connect(self._settings_changed)
+        self.more.changed.connect(self._settings_changed)
+        workspace.runs.beginning_chosen.connect(self.begin_with)
         workspace.runs.measuring.changed.connect(self._show_cost)
         theme().changed.connect(self._show_found)
         theme().changed.connect(self._show_cost)
@@ -52,6 +67,26 @@ class PreflightPart(QWidget):
         project = self._workspace.project
         if project is not None:
             self._workspace.background.run_latest("preflight", lambda: look(project), self._take)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings of the recipe that are not left to it."""
+        return self.more.values() | self.recipe.values()
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot start, or ""."""
+        wrong = self.beginning.why_not or self.more.why_not
+        if wrong:
+            return wrong
+        return "" if self.found is None else self.found.why_not
+
+    def begin_with(self, beginning: Beginning) -> None:
+        """Take over what was chosen on a card."""
+        self.beginning.choose(beginning)
+
+    def _show_more(self, shown: bool) -> None:
+        self.more.setVisible(shown)
+        self.more_button.setIcon(icon("chevron-down" if shown else "chevron-right"))
 
     def show_settings(self, shown: bool) -> None:
         """Show what can still be chosen, and what it costs; not while a run is on screen."""
@@ -63,6 +98,7 @@ class PreflightPart(QWidget):
 
     def _take(self, found: Preflight) -> None:
         self.found = found
+        self.beginning.show_base(found.base)
         self._show_found()
         self._measure()
         self.looked.emit()
@@ -71,6 +107,7 @@ class PreflightPart(QWidget):
         self._show_found()
         self._show_cost()
         self._measure()
+        self.looked.emit()
 
     # -- learns from --------------------------------------------------------------------------
 
@@ -80,14 +117,15 @@ class PreflightPart(QWidget):
             return
         held = f"Held out, {', '.join(found.held_groups)}" if found.held_groups else "Held out"
         share = self.recipe.replay.value()
+        further = not self.beginning.value().is_new
+        self.recipe.replay.setEnabled(further)
         rows: list[Row] = [
             ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
              items_text(found.learned), ""),
-            ("sparkles", "Begins with", found.base or "a new model", ""),
             ("lock", f"{held}, never trained on", items_text(found.held_out), ""),
         ]  # fmt: skip
-        if found.base:
-            rows.insert(2, ("history", "Earlier training items mixed in", f"{share} %", ""))
+        if further:
+            rows.insert(1, ("history", "Earlier training items mixed in", f"{share} %", ""))
         if found.held_out < 5:
             few = "Fewer than five items are held out; the new model is not measured."
             rows.append(("triangle-alert", few, "", "warning"))
@@ -107,16 +145,18 @@ class PreflightPart(QWidget):
         runs, project, found = self._workspace.runs, self._workspace.project, self.found
         if project is None or found is None or not self._settings.isVisible() or runs.is_running:
             return
-        if found.why_not:
+        if self.why_not:
             runs.measuring.stop()
             self._show_cost()
             return
         # The length and the seed change no step. More items do, by what is kept of them in
         # memory: they are asked about again when there are twice as many.
-        replay = self.recipe.replay.value()
-        key = (str(project.path), found.base, replay, found.learned.bit_length())
-        settings = settings_of(self._workspace, self.recipe.values())
-        runs.measuring.ask(project, lambda: new_run(project, settings), key)
+        beginning, more = self.beginning.value(), self.more.values()
+        mixed = 0 if beginning.is_new else self.recipe.replay.value()
+        amount = found.learned.bit_length()
+        key = (str(project.path), found.base, beginning, mixed, amount, tuple(more.items()))
+        settings = settings_of(self._workspace, self.settings())
+        runs.measuring.ask(project, lambda: new_run(project, settings, beginning), key)
         self._show_cost()
 
     def _show_cost(self) -> None:
@@ -124,7 +164,7 @@ class PreflightPart(QWidget):
         rows: list[Row] = []
         if measuring.cost is not None:
             cost = measuring.cost
-            steps = settings_of(self._workspace, self.recipe.values())
+            steps = settings_of(self._workspace, self.settings())
             minutes = cost.minutes_of(steps["steps"], steps["score_every"])
             free = f"{gigabytes(cost.memory)} ({gigabytes(cost.free)} free)"
             rows = [
@@ -202,7 +242,9 @@ class RecipeFields(QWidget):
             field.setAccessibleName(name)
             field.setFixedWidth(112)
             field.valueChanged.connect(self.changed)
-            grid.addWidget(label(name), number, 0)
+            said = label(name)
+            said.setWordWrap(True)
+            grid.addWidget(said, number, 0)
             grid.addWidget(field, number, 1)
 
     def values(self) -> dict[str, Any]:

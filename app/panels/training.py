@@ -67,6 +67,7 @@ class TrainingPanel(QWidget):
         workspace.item_state_changed.connect(lambda _: self._look_soon())
         workspace.project_closed.connect(self.refresh)
         self.before.looked.connect(self.refresh)
+        workspace.runs.beginning_chosen.connect(self._begin_anew)
         theme().changed.connect(self.refresh)
         self.refresh()
 
@@ -161,12 +162,16 @@ class TrainingPanel(QWidget):
 
     def _start(self) -> None:
         self._fresh = False
-        self._workspace.fine_tune(self.before.recipe.values())
+        self._workspace.fine_tune(self.before.settings(), self.before.beginning.value())
 
     def _new_run(self) -> None:
         self._fresh = True
         self.before.look()
         self.refresh()
+
+    def _begin_anew(self, _: object) -> None:
+        if not self._workspace.runs.is_running:
+            self._new_run()
 
     # -- showing ------------------------------------------------------------------------------
 
@@ -188,9 +193,8 @@ class TrainingPanel(QWidget):
         self.again.setVisible(view is not None and not running)
         if view is None:
             self._title.setText("Fine-tune")
-            self._about.setText("Teaches the model with your corrections; painting goes on.")
-            found = self.before.found
-            why = "" if found is None else found.why_not
+            self._about.setText("Teaches a model with your corrections; painting goes on.")
+            why = self.before.why_not
             if runs.starting:
                 why = "Freezing the items that are learned from."
             self.start.setEnabled(not why and self._workspace.project is not None)

@@ -55,11 +55,13 @@ class Beginning:
     ----------
     model : folder of a trained model that is trained further; "" for none named.
     architecture, encoder : of a new model; "" is no new one, and the family's own encoder.
+    options : of the architecture, as the recipe writes them; "" is the family's defaults.
     """
 
     model: str = ""
     architecture: str = ""
     encoder: str = ""
+    options: str = ""
 
     @property
     def is_new(self) -> bool:

@@ -171,7 +171,6 @@ class Refining(QObject):
         self._asked += 1
         self._solving = 0
         self.is_working = True
-        self._offer()
         params = self._params()
         # A rim in steps, so that a slider does not make the model speak again each time.
         rim = 40 * math.ceil(params.reach / 40)
@@ -185,14 +184,15 @@ class Refining(QObject):
             return
         model = current_model(workspace.project) if self._by_model() else None
         self._speaker = "mask" if model is None else model.name
+        key = () if model is None else (workspace.item.id, self._z, model.path)
         if model is None:
             self._prepare(seen, params, None)
-            return
-        key = (workspace.item.id, self._z, model.path)
-        if self._told is not None and self._told.answers(key, seen):
+        elif self._told is not None and self._told.answers(key, seen):
             self._prepare(seen, params, self._told)
         elif self._awaited is None or not self._awaited[1].answers(key, seen):
             self._ask_model(model, key, seen)
+        if self.is_open:
+            self._offer()
 
     def _ask_model(self, model: ModelRow, key: Any, seen: Rect) -> None:
         try:

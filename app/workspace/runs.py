@@ -385,7 +385,11 @@ def new_run(project: Any, settings: dict[str, Any], beginning: Beginning | None 
 
     chosen = beginning or Beginning()
     if chosen.is_new:
-        built = {"arch": chosen.architecture, "encoder": chosen.encoder or None}
+        built = {
+            "arch": chosen.architecture,
+            "encoder": chosen.encoder or None,
+            "options": chosen.options,
+        }
         return NewRun(settings=settings | built)
     if chosen.model:
         return NewRun(settings=settings, start=chosen.model)
