@@ -29,7 +29,7 @@ from segcore.models import ModelSpec, load_model
 from segcore.projects.modelling import BUILT_IN
 from segcore.refine import AUTHORS, DEEPLAB, CrfParams, densecrf
 from segcore.refine.blocks import blocks
-from segcore.refine.pixels import seen_pixels
+from segcore.refine.pixels import seen_pixels, solver_window
 from segcore.refine.tuning import search
 
 FOLDERS = {"nuclei": "nuclei", "retina": "chase_retina"}
@@ -95,7 +95,7 @@ class Subject:
             with images.open(path) as source:
                 whole = Rect(0, 0, source.shape.y, source.shape.x)
                 shares = predictor.probabilities(source, whole).astype(np.float16)
-                pixels = seen_pixels(source.read(), images.default_window(source))
+                pixels = seen_pixels(source.read(), solver_window(source))
             yield Case(pixels, shares, self.table[np.minimum(mask, 255)])
 
 

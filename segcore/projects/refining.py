@@ -23,7 +23,7 @@ from segcore.refine.blocks import blocks
 from segcore.refine.effect import may_change
 from segcore.refine.evidence import with_certain
 from segcore.refine.outlines import BAND, follow_objects, recut
-from segcore.refine.pixels import seen_pixels
+from segcore.refine.pixels import seen_pixels, solver_window
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
@@ -182,9 +182,7 @@ def _slice(
     model: Models | None,
     keep: frozenset[int],
 ) -> NDArray[np.uint16]:
-    from segcore.images import default_window
-
-    window = default_window(image, z)
+    window = solver_window(image, z)
     if how.method == "grabcut":
         ids = [int(c.id) for c in classes.scored if c.colour is not None]
         pixels = seen_pixels(image.read(z), window, invert=image.invert)
@@ -254,10 +252,8 @@ def refined_prediction(
     classes, confidence, margin : (y, x) as `Predictor.predict` gives them, the classes in the ids
         of the project; confidence and margin are those of the CRF.
     """
-    from segcore.images import default_window
-
     size = (image.shape.y, image.shape.x)
-    window = default_window(image, z)
+    window = solver_window(image, z)
     classes = np.zeros(size, np.uint16)
     confidence, margin = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
     for inner, outer in blocks(Rect(0, 0, *size), params.reach, size, witness.count):

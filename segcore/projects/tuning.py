@@ -21,7 +21,7 @@ from segcore.projects.stage import Stage, silent
 from segcore.projects.training import split_items
 from segcore.projects.witnesses import LabelWitness, Witness, confidence_layer
 from segcore.refine import CrfParams, densecrf
-from segcore.refine.pixels import seen_pixels
+from segcore.refine.pixels import seen_pixels, solver_window
 from segcore.refine.tuning import Trial, search
 from segcore.store import Item, Project
 
@@ -245,8 +245,6 @@ def _cases(
 
 
 def _case(project: Project, item: Item, model: Models | None) -> _Case:
-    from segcore.images import default_window
-
     z = item.shape.z // 2
     rect = _middle(item)
     truth = item.truth
@@ -259,7 +257,7 @@ def _case(project: Project, item: Item, model: Models | None) -> _Case:
         )
         ids, shares = witness.shares(rect)
         values = image.read(z, rect)
-        pixels = seen_pixels(values, default_window(image, z), invert=image.invert)
+        pixels = seen_pixels(values, solver_window(image, z), invert=image.invert)
     spacing = (1.0, 1.0) if item.spacing is None else (item.spacing.y, item.spacing.x)
     return _Case(pixels, ids, shares.astype(np.float16), truth.read(rect, z), spacing)
 

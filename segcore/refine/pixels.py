@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.images import to_display
+from segcore.images import ImageSource, default_window, to_display
+
+
+def solver_window(image: ImageSource, z: int = 0) -> tuple[float, float]:
+    """The window in which a solver sees a slice when nobody looks at it.
+
+    That of the window's usual settings, dark pictures stretched: so what was tuned on the command
+    line fits what is refined on the screen.
+    """
+    return default_window(image, z, automatic_contrast=True)
 
 
 def seen_pixels(

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from calling import Command, take
 
-from segcore import images
 from segcore.base import CLASS_PRESETS
 from segcore.cli.main import run
 from segcore.edits import Stroke
@@ -21,7 +20,7 @@ from segcore.models import load_model
 from segcore.projects.crf_params import FILE, LABELS, default_params, kept_params
 from segcore.projects.modelling import BUILT_IN
 from segcore.refine import AUTHORS, CrfParams, densecrf
-from segcore.refine.pixels import seen_pixels
+from segcore.refine.pixels import seen_pixels, solver_window
 from segcore.store import Project
 
 WIDTH, HEIGHT = 160, 120
@@ -134,7 +133,7 @@ def test_the_answer_is_that_of_the_library_called_by_hand(done: Command, nuclei:
         ids = [int(table[c.id]) for c in model.spec.classes.scored]
         with item.open_image() as image:
             told = predictor.probabilities(image, item.labels.extent)
-            pixels = seen_pixels(image.read(), images.default_window(image))
+            pixels = seen_pixels(image.read(), solver_window(image))
         params = CrfParams(smooth_weight=2, iterations=3)
         wanted = np.array(ids)[densecrf(pixels, told, params).argmax(axis=0)]
         assert np.array_equal(item.labels.read(), wanted)
