@@ -1,0 +1,209 @@
+"""Training on objects: what a run keeps of them, what a step is told, and that losses fall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from segcore.base import ClassSet, MaskwrightError, SizeMismatch
+from segcore.infer.device import Device, choose_device
+from segcore.models import load_model
+from segcore.train import Recipe, TrainItem, freeze, make_run, read_frozen, train
+from segcore.train.augment import Crop, cut
+from segcore.train.checkpoint import Progress, save_checkpoint
+from segcore.train.score import score
+from segcore.train.work import Work, set_up
+
+CELLS = ClassSet.from_names(["background", "nucleus"]).changed(2, thing=True)
+SMALL = (
+    "pyramid_channels=32 box_features=64 proposals=100 sampled=64 detections=50 smallest_anchor=8"
+)
+RECIPE = Recipe(
+    arch="mask_rcnn",
+    encoder="tu-test_resnet",
+    options=SMALL,
+    weights=None,
+    steps=4,
+    batch=2,
+    crop_height=96,
+    crop_width=96,
+    scale_low=1.0,
+    scale_high=1.0,
+    colour="none",
+    lr=0.002,
+    warmup=0.0,
+    schedule="constant",
+    checkpoint_seconds=3600,
+    half=False,
+)
+
+
+def nuclei(shared_data: Path, folder: Path) -> list[TrainItem]:
+    """Crops of 128 x 128 of pictures with many nuclei, and what their labels say."""
+    items = []
+    for name in ("0bf4b144167694b6", "57d88f45e479ce38"):
+        path = shared_data / "nuclei/images" / f"{name}.png"
+        image = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[:128, :128]
+        told = shared_data / "nuclei/labels" / f"{name}.png"
+        label = np.asarray(cv2.imread(str(told), cv2.IMREAD_UNCHANGED))[:128, :128]
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+        target = np.where(label > 0, 2, 1).astype(np.uint16)
+        items.append(TrainItem(name, (folder / f"{name}.png",), target, instances=label))
+    return items
+
+
+def run_of(folder: Path, items: list[TrainItem], name: str = "run", **settings: object) -> Path:
+    make_run(folder / name, RECIPE.changed(**settings))
+    freeze(items, folder / name, CELLS)
+    return folder / name
+
+
+def plain_cpu() -> Device:
+    return choose_device("cpu")
+
+
+def work_of(run_dir: Path, **settings: object) -> Work:
+    recipe = RECIPE.changed(**settings)
+    return set_up(run_dir, recipe, read_frozen(run_dir), plain_cpu(), continued=False)
+
+
+def test_a_run_keeps_the_objects_beside_the_classes(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 30), np.uint8))
+    numbers = np.zeros((20, 30), np.uint32)
+    numbers[2:5, 2:5], numbers[8:12, 8:20] = 70_000, 12
+    target = np.where(numbers > 0, 2, 1).astype(np.uint16)
+    item = TrainItem("a", (tmp_path / "a.png",), target, instances=numbers)
+    plain = TrainItem("b", (tmp_path / "a.png",), target)
+    run_dir = run_of(tmp_path, [item, plain])
+    kept, without = read_frozen(run_dir).items
+    found = kept.read_instances()
+    assert found is not None
+    assert (found > 0).tolist() == (numbers > 0).tolist()
+    assert sorted(np.unique(found).tolist()) == [0, 1, 2], "numbers fit 16 bits"
+    assert without.read_instances() is None
+
+
+def test_a_picture_that_is_all_objects_keeps_a_number_for_each(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8), np.uint8))
+    numbers = np.full((8, 8), 5, np.uint32)
+    numbers[:, 4:] = 9
+    item = TrainItem("a", (tmp_path / "a.png",), np.full((8, 8), 2, np.uint16), instances=numbers)
+    (kept,) = read_frozen(run_of(tmp_path, [item])).items
+    found = kept.read_instances()
+    assert found is not None
+    assert np.unique(found[:, :4]).tolist() == [1]
+    assert np.unique(found[:, 4:]).tolist() == [2]
+
+
+def test_objects_of_another_size_than_the_image_are_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8), np.uint8))
+    wrong = np.ones((8, 9), np.uint32)
+    item = TrainItem("a", (tmp_path / "a.png",), np.ones((8, 8), np.uint16), instances=wrong)
+    with pytest.raises(SizeMismatch, match="8 x 8 and its label 9 x 8"):
+        run_of(tmp_path, [item])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_crop_takes_classes_and_objects_along_alike(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    numbers = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((20, 20))).astype(np.uint16)
+    classes = (numbers % 3 + 1).astype(np.uint16)
+    image = np.zeros((60, 80, 3), np.uint8)
+    y, x = rng.uniform(-5, 10, 2)
+    crop = Crop(y, x, rng.uniform(0.6, 2), True, True, seed % 4)
+    _, both = cut(image, np.stack((classes, numbers), -1), crop, 48, 48)
+    _, alone = cut(image, classes, crop, 48, 48)
+    assert (both[..., 0] == alone).all()
+    inside = both[..., 1] > 0
+    assert inside.any()
+    assert (both[..., 0][inside] == both[..., 1][inside] % 3 + 1).all()
+
+
+def test_a_batch_tells_objects_where_an_item_has_them(shared_data: Path, tmp_path: Path) -> None:
+    work = work_of(run_of(tmp_path, nuclei(shared_data, tmp_path)))
+    batch = work.batches.make(0)
+    assert batch.instances is not None
+    assert batch.instances.shape == batch.target.shape
+    assert torch.equal(batch.instances > 0, batch.target == 1)
+    assert len(np.unique(batch.instances.numpy())) > 5
+    assert torch.equal(work.batches.make(0).instances, batch.instances)  # type: ignore[arg-type]
+
+
+def test_items_without_objects_are_refused_in_a_sentence(shared_data: Path, tmp_path: Path) -> None:
+    items = nuclei(shared_data, tmp_path)
+    bare = [TrainItem(i.name, i.sources, i.target) for i in items]
+    with pytest.raises(MaskwrightError, match="no objects to learn from") as caught:
+        work_of(run_of(tmp_path, bare))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("arch", ["mask_rcnn", "panet", "panoptic_fpn"])
+def test_the_losses_fall_on_two_crops_of_nuclei(
+    arch: str, shared_data: Path, tmp_path: Path
+) -> None:
+    items = nuclei(shared_data, tmp_path)
+    run_dir = run_of(tmp_path, items, arch=arch)
+    work = work_of(run_dir, arch=arch, flip=0.0, crop_height=128, crop_width=128)
+    batch = work.batches.make(0)
+    progress = Progress(parts=1)
+    losses = []
+    for _ in range(12):
+        work.step(batch, progress)
+        losses.append(progress.loss)
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:2])
+
+
+def test_parts_of_a_batch_have_the_gradients_of_their_own_objects(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    work = work_of(run_of(tmp_path, nuclei(shared_data, tmp_path)))
+    batch = work.batches.make(0)
+    torch.manual_seed(0)
+    whole = work.gradients(batch, 1)
+    torch.manual_seed(0)
+    parts = work.gradients(batch, 2)
+    assert parts == pytest.approx(whole, rel=0.25), "sampled anew, of the same objects"
+
+
+def test_a_run_on_objects_is_resumed_exactly_and_leaves_a_model(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    items = nuclei(shared_data, tmp_path)
+    whole = run_of(tmp_path, items, "whole", steps=4)
+    train(whole, device="cpu")
+    halves = run_of(tmp_path, items, "halves", steps=4, checkpoint_seconds=0)
+    _train_until(halves, 2)
+    train(halves, device="cpu")
+    one, other = (load_model(folder / "result") for folder in (whole, halves))
+    assert one.spec.tasks == ("instances",)
+    assert one.spec.options["sampled"] == 64
+    for (key, mine), theirs in zip(
+        one.state_dict().items(), other.state_dict().values(), strict=True
+    ):
+        assert torch.equal(mine, theirs), key
+
+
+def _train_until(run_dir: Path, steps: int) -> None:
+    """As a process that is killed after so many steps: only its checkpoint is left."""
+    work = set_up(run_dir, RECIPE, read_frozen(run_dir), plain_cpu(), continued=False)
+    progress = Progress(parts=1)
+    for number in range(steps):
+        work.set_rate(number / work.steps)
+        work.step(work.batches.make(number), progress)
+    save_checkpoint(run_dir, progress, work.model, work.optimiser, work.mean)
+
+
+def test_held_out_objects_are_scored(shared_data: Path, tmp_path: Path) -> None:
+    items = nuclei(shared_data, tmp_path)
+    run_dir = run_of(tmp_path, items)
+    work = work_of(run_dir)
+    data = read_frozen(run_dir)
+    work.model.network.least_score = 0.0  # type: ignore[assignment]
+    found = score(work.model, data.items, data.classes)
+    assert found["mean_iou"] is not None
+    assert 0 <= found["ap50"] <= 1
+    assert 0 <= found["pq"] <= 1
