@@ -18,15 +18,14 @@ from segcore.models.spec import ModelSpec
 if TYPE_CHECKING:
     from torch import nn
 
+LARGE_FIELD_OF_VIEW = (12,)
+PYRAMID = (6, 12, 18, 24)
+
 
 def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
     if is_vgg(encoder):
         return None
     return refuse("DeepLab", encoder, {"output_stride": 8})
-
-
-LARGE_FIELD_OF_VIEW = (12,)
-PYRAMID = (6, 12, 18, 24)
 
 
 @register(
