@@ -23,8 +23,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "app" / "loop")]
 import numpy as np  # noqa: E402
 from hands import RIGHT, Hands  # noqa: E402
 from PySide6.QtCore import Qt  # noqa: E402
+from PySide6.QtGui import QPainter  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
-from PySide6.QtWidgets import QApplication  # noqa: E402
+from PySide6.QtWidgets import QApplication, QDialog  # noqa: E402
 
 from app.settings.settings import Settings  # noqa: E402
 from app.window.start import make_window  # noqa: E402
@@ -71,6 +72,20 @@ class Studio:
         """Write the whole window as NAME.png, and close it."""
         self.keep(hands, name)
         hands.close()
+
+    def keep_with(self, hands: Hands, dialog: QDialog, name: str) -> None:
+        """Write the window with a dialog over it, which without a screen is a window of its own."""
+        QTest.qWait(400)
+        whole, part = hands.window.grab(), dialog.grab()
+        painter = QPainter(whole)
+        painter.drawPixmap(
+            (hands.window.width() - dialog.width()) // 2,
+            (hands.window.height() - dialog.height()) // 2,
+            part,
+        )
+        painter.end()
+        whole.save(str(self.out / f"{name}.png"))
+        print(f"{name}.png", flush=True)
 
     def keep(self, hands: Hands, name: str) -> None:
         QTest.qWait(400)
@@ -226,6 +241,25 @@ def shot_ct(studio: Studio) -> None:
     studio.take(hands, "ct_dark")
 
 
+def shot_models(studio: Studio) -> None:
+    """The cards with a measured one, and the sheet that "Train this" opens."""
+    project = ensure_demo(studio.folder)
+    for theme, size in (("dark", LARGE), ("light", SMALL)):
+        hands = studio.window(project, size, theme)
+        hands.key(Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
+        dialog = hands.dialog()
+        hands.wait(lambda d=dialog: any(c.card.is_trained for c in d.grid.cards))
+        for wanted in ("architecture:enet", "architecture:deeplabv3plus"):
+            card = next(c for c in dialog.grid.cards if c.card.key == wanted)
+            dialog.area.ensureWidgetVisible(card)
+            hands.click(card)
+            hands.wait(lambda d=dialog: d.details.state.text().endswith("px"), 300)
+        studio.keep_with(hands, dialog, f"models_{theme}")
+        hands.click(dialog.main_button)
+        QTest.qWait(600)
+        studio.take(hands, f"training_{theme}")
+
+
 def shot_camvid(studio: Studio, project: Path) -> None:
     """A street scene with its prediction; never into the checkout."""
     for name, size, theme in (
@@ -239,7 +273,13 @@ def shot_camvid(studio: Studio, project: Path) -> None:
         studio.take(hands, name)
 
 
-SHOTS = {"welcome": shot_welcome, "demo": shot_demo, "grabcut": shot_grabcut, "ct": shot_ct}
+SHOTS = {
+    "welcome": shot_welcome,
+    "demo": shot_demo,
+    "models": shot_models,
+    "grabcut": shot_grabcut,
+    "ct": shot_ct,
+}
 
 
 def main() -> int:

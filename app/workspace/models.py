@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segcore.base import MaskwrightError
+from segcore.base import MaskwrightError, digest_file
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
 
     Reads their numbers for the digests: for threads beside the GUI.
     """
-    from segcore.models.weights import model_digest
+    from segcore.models.spec import TENSORS
     from segcore.projects.modelling import BUILT_IN, describe_model, known_models
 
     used = None if project is None else current_model(project)
@@ -108,7 +108,7 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
         about: dict[str, Any] = {}
         digest = error = ""
         try:
-            about, digest = describe_model(path), model_digest(path)
+            about, digest = describe_model(path), digest_file(path / TENSORS)
         except MaskwrightError as broken:
             error = str(broken)
         found.append(

@@ -26,7 +26,7 @@ QTimer.singleShot(60_000, loop.quit)
 loop.exec()
 shown = window.workspace.item is not None
 window.show_training(True)
-for name in ("export", "new", "preferences", "keys", "about", "palette", "classes"):
+for name in ("export", "new", "preferences", "keys", "about", "palette", "classes", "models"):
     window.show_dialog(name)
 app.processEvents()
 heavy = ("torch", "torchvision", "timm", "segmentation_models_pytorch")
