@@ -161,5 +161,7 @@ class _Facts(QWidget):
                 value.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
             value.setWordWrap(True)
             value.setToolTip(fact.tip or fact.link)
-            self._grid.addWidget(label(fact.name, tone="muted"), number, 0, top)
-            self._grid.addWidget(value, number, 1, top)
+            name = label(fact.name, tone="muted")
+            for column, made in enumerate((name, value)):
+                self._grid.addWidget(made, number, column, top)
+                made.show()  # at once; a layout shows it when the loop comes by

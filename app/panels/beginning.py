@@ -12,7 +12,7 @@ from app.theme.controls import ComboBox, ThemedLabel, label
 from app.workspace.models import Beginning, encoder_choices
 from segcore.base import MaskwrightError
 from segcore.models.registry import architectures, make_spec
-from segcore.train.recipe import parse_options
+from segcore.train.recipe import Recipe, parse_options
 
 _NEW = "new"
 
@@ -30,6 +30,8 @@ class BeginningFields(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._base = self.why_not = ""
+        self._family = ""
+        self._picked = False  # by a person; the model that predicts otherwise
         self.begin = ComboBox()
         self.architecture = ComboBox()
         self.encoder = SearchBox()
@@ -50,6 +52,7 @@ class BeginningFields(QWidget):
                 ("Options", self.options),
             )
         }
+        self.architecture.setCurrentIndex(self.architecture.findData(Recipe().arch))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 8, 0, 0)
         grid.setHorizontalSpacing(16)
@@ -89,11 +92,13 @@ class BeginningFields(QWidget):
         """Name the model that predicts; "" where there is none, so that a new one begins."""
         if name != self._base:
             self._base = name
-            self._show_begins(str(self.begin.currentData() or ""))
+            self._show_begins(str(self.begin.currentData() or "") if self._picked else "")
             self._show_rows()
+            self._check()
 
     def choose(self, beginning: Beginning) -> None:
         """Show a choice that was made elsewhere."""
+        self._picked = True
         if beginning.is_new:
             self.begin.setCurrentIndex(self.begin.findData(_NEW))
             self.architecture.setCurrentIndex(self.architecture.findData(beginning.architecture))
@@ -120,12 +125,14 @@ class BeginningFields(QWidget):
         self.begin.setCurrentIndex(max(0, at))
 
     def _began(self) -> None:
+        self._picked = True
         self._show_rows()
         self._check()
 
     def _chose_architecture(self) -> None:
         self.options.clear()  # another family has other ones
-        self._fill_encoders(self.encoder.value)
+        usual = architectures()[self._family].encoder
+        self._fill_encoders("" if self.encoder.value == usual else self.encoder.value)
         self._show_rows()
         self._check()
 
@@ -149,8 +156,9 @@ class BeginningFields(QWidget):
         self.changed.emit()
 
     def _fill_encoders(self, wanted: str) -> None:
-        """The encoders of the chosen architecture; its own where it refuses the wanted one."""
-        rows = encoder_choices(self.architecture.currentData())
+        """The encoders of the chosen architecture; its usual one where it refuses the wanted."""
+        self._family = str(self.architecture.currentData())
+        rows = encoder_choices(self._family)
         allowed = {name for name, why in rows if not why}
         first = rows[0][0] if rows else ""
         self.encoder.set_rows(rows, wanted if wanted in allowed else first)

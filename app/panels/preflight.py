@@ -78,7 +78,9 @@ class PreflightPart(QWidget):
         wrong = self.beginning.why_not or self.more.why_not
         if wrong:
             return wrong
-        return "" if self.found is None else self.found.why_not
+        if self.found is None:
+            return "Counting what there is to learn from."
+        return self.found.why_not
 
     def begin_with(self, beginning: Beginning) -> None:
         """Take over what was chosen on a card."""
