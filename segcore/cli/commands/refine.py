@@ -148,12 +148,6 @@ def _refine(
     by_model = by_labels
     if model is not None:
         by_model = _params(params, default_params(opened.models_dir, model.digest))
-    key = LABELS if model is None else model.digest
-    if method == "crf" and params is None and kept_params(opened.models_dir, key) is None:
-        console.note(
-            "No parameters were tuned for this, so the authors' are used, which fit few pictures; "
-            "--tune finds better ones where there is truth."
-        )
     how = Refining(
         method=next(known for known in METHODS if known == method),
         params=by_model,
@@ -164,7 +158,14 @@ def _refine(
         band=band,
     )
     with console.progress() as stage:
-        return refine_items(opened, chosen, how, stage)
+        report = refine_items(opened, chosen, how, stage)
+    key = LABELS if model is None else model.digest
+    if method == "crf" and params is None and kept_params(opened.models_dir, key) is None:
+        console.note(
+            "No parameters were tuned for this, so the authors' were used, which fit few "
+            "pictures; --tune finds better ones where there is truth."
+        )
+    return report
 
 
 def _params(text: str | None, usual: CrfParams) -> CrfParams:

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hands import Hands
 
@@ -50,6 +52,29 @@ def nuclei_project(tmp_path: Path, nuclei_folders: Path) -> Path:
             path=path,
             images=nuclei_folders / "images",
             truth=nuclei_folders / "labels",
+            classes=CLASSES,
+            instances="nucleus",
+            hold_out=HoldOut.parse("none"),
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def rough_project(tmp_path: Path, nuclei_folders: Path) -> Path:
+    """Nuclei with a prediction that lies three pixels beside the truth."""
+    (tmp_path / "rough").mkdir()
+    for file in (nuclei_folders / "labels").iterdir():
+        mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        assert mask is not None
+        cv2.imwrite(str(tmp_path / "rough" / file.name), np.roll(mask, 3, axis=1))
+    path = tmp_path / "rough.maskwright"
+    create_project(
+        NewProject(
+            path=path,
+            images=nuclei_folders / "images",
+            truth=nuclei_folders / "labels",
+            predictions=tmp_path / "rough",
             classes=CLASSES,
             instances="nucleus",
             hold_out=HoldOut.parse("none"),

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from conftest import CLASSES
 from hands import CTRL, LEFT, NONE, Hands
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -23,36 +21,11 @@ from segcore import metrics
 from segcore.base import Rect
 from segcore.edits import Stroke
 from segcore.projects.crf_params import LABELS, keep_params
-from segcore.projects.new import NewProject, create_project
 from segcore.projects.refining import refine_slice
-from segcore.projects.splits import HoldOut
 from segcore.projects.witnesses import LabelWitness, confidence_layer
 from segcore.refine import CrfParams
 
 Open = Callable[[Path], Hands]
-
-
-@pytest.fixture
-def rough_project(tmp_path: Path, nuclei_folders: Path) -> Path:
-    """Nuclei with a prediction that lies three pixels beside the truth."""
-    (tmp_path / "rough").mkdir()
-    for file in (nuclei_folders / "labels").iterdir():
-        mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        assert mask is not None
-        cv2.imwrite(str(tmp_path / "rough" / file.name), np.roll(mask, 3, axis=1))
-    path = tmp_path / "rough.maskwright"
-    create_project(
-        NewProject(
-            path=path,
-            images=nuclei_folders / "images",
-            truth=nuclei_folders / "labels",
-            predictions=tmp_path / "rough",
-            classes=CLASSES,
-            instances="nucleus",
-            hold_out=HoldOut.parse("none"),
-        )
-    )
-    return path
 
 
 def ask(hands: Hands) -> None:
