@@ -294,6 +294,16 @@ class Jobs(QObject):
             tile = PredictedTile(event.z, Rect(*event.rect), event.classes)
             self._workspace.prediction_tile_arrived.emit(tile)
 
+    def _on_ObjectsFound(self, event: Any) -> None:
+        planes = self._planes.get(event.number)
+        row = self._rows.get(event.number)
+        if planes is None or row is None:
+            return
+        planes.put_objects(event)
+        if self._workspace.item is not None and row.item_id == self._workspace.item.id:
+            tile = PredictedTile(event.z, Rect(*event.rect), event.classes)
+            self._workspace.prediction_tile_arrived.emit(tile)
+
     def _on_PredictionDone(self, event: Any) -> None:
         planes = self._planes.pop(event.number, None)
         row = self._rows.get(event.number)
@@ -305,8 +315,6 @@ class Jobs(QObject):
         things = [int(c.id) for c in project.classes.active if c.thing]
 
         def store() -> Any:
-            from segcore.infer.objects import objects_of
-
             layer = project.store_prediction(
                 item,
                 event.model_name,
@@ -314,7 +322,8 @@ class Jobs(QObject):
                 planes.classes,
                 confidence=planes.confidence,
                 margin=planes.margin,
-                instances=objects_of(planes.classes, things),
+                instances=planes.objects(things),
+                facts=planes.facts,
             )
             return layer, project.adopt(item, layer)
 

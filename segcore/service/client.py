@@ -34,6 +34,7 @@ from segcore.service.protocol import (
     Message,
     ModelDescribed,
     ModelMeasured,
+    ObjectsFound,
     PredictionDone,
     ProbabilitiesFound,
     ProcessLost,
@@ -57,6 +58,7 @@ _NUMBERS = itertools.count(1)
 
 _ANSWERS = (
     TilePredicted
+    | ObjectsFound
     | PredictionDone
     | ModelDescribed
     | ModelMeasured

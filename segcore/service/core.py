@@ -21,6 +21,7 @@ from segcore.service.protocol import (
     Measure,
     ModelDescribed,
     ModelMeasured,
+    ObjectsFound,
     Predict,
     PredictionDone,
     Probabilities,
@@ -107,6 +108,8 @@ def _identity(folder: Path) -> tuple[object, ...]:
 def predict(job: Predict, context: JobContext, models: Models) -> None:
     """Answer a `Predict` job: a `TilePredicted` for each piece, then `PredictionDone`.
 
+    A model that finds objects tells them after each slice, as `ObjectsFound`.
+
     The predictor halves its tiles where memory runs out. Where even small ones do not fit beside
     a training on the same card, the processor does the whole job, and all tiles come again.
     """
@@ -154,7 +157,7 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
                 covered += where.area
                 context.progress((done + covered / max(1, rect.area)) / len(order))
 
-            predictor.predict(
+            found = predictor.predict(
                 image,
                 z=z,
                 rect=rect,
@@ -162,7 +165,22 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
                 on_tile=tile_done,
                 cancel=context.cancelled,
                 mirror=bool(job.model_options.get("mirror", False)),
+                instances=predictor.model.finds_objects,
             )
+            if found.instances is not None:
+                context.send(
+                    ObjectsFound(
+                        context.number,
+                        context.key,
+                        rect,
+                        z,
+                        mapping.table[found.classes],
+                        found.confidence,
+                        found.margin,
+                        found.instances,
+                        np.array([found.scores[k + 1] for k in range(len(found.scores))], "f4"),
+                    )
+                )
     context.check()
     spec = predictor.model.spec
     context.send(

@@ -59,6 +59,8 @@ class Job(Message, frozen=True, eq=False, kw_only=True):
 class Predict(Job, frozen=True, eq=False, kw_only=True):
     """Predict an item with a model; answers are `TilePredicted` and at last `PredictionDone`.
 
+    Of a model that finds objects an `ObjectsFound` follows the tiles of each slice.
+
     Parameters
     ----------
     item : id of the item, for the caller to find it again.
@@ -255,6 +257,28 @@ class TilePredicted(Event, frozen=True, eq=False):
     margin: NDArray[np.uint8]
 
 
+class ObjectsFound(Event, frozen=True, eq=False):
+    """What a model that finds objects says of a slice in the end; it replaces the slice's tiles.
+
+    Parameters
+    ----------
+    rect, z : where it lies.
+    classes, confidence, margin : as of `TilePredicted`.
+    instances : (rect.height, rect.width) uint32 object numbers, 0 = none.
+    scores : (n,) float32 of the objects 1 to n.
+    """
+
+    number: int
+    key: str
+    rect: Rect
+    z: int
+    classes: NDArray[np.uint16]
+    confidence: NDArray[np.uint8]
+    margin: NDArray[np.uint8]
+    instances: NDArray[np.uint32]
+    scores: NDArray[np.float32]
+
+
 class PredictionDone(Event, frozen=True, eq=False):
     """All tiles of a prediction were sent.
 
@@ -335,6 +359,7 @@ AnyMessage: TypeAlias = (
     | ProcessLost
     | JobChanged
     | TilePredicted
+    | ObjectsFound
     | PredictionDone
     | ModelDescribed
     | ModelMeasured

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from segcore.service.protocol import (
     Describe,
     JobChanged,
     ModelDescribed,
+    ObjectsFound,
     Predict,
     PredictionDone,
     ProcessLost,
@@ -270,6 +272,60 @@ def test_a_cancel_takes_effect_within_one_tile(picture: Path, street_model: Path
     # One network pass finishes at most the tile itself and its seams with its neighbours.
     done = sum(e.rect.area for e in context.sent if isinstance(e, TilePredicted))
     assert done <= 64 * 64
+
+
+@pytest.fixture
+def finding_model(tmp_path: Path) -> Path:
+    """A small network with random numbers that takes very much for a car."""
+    import torch
+
+    from segcore.models import build, save_model
+
+    torch.manual_seed(2)
+    options = {"pyramid_channels": 32, "box_features": 64, "proposals": 50, "detections": 12}
+    classes = ClassSet.from_names(["ground", "Car"]).changed(2, thing=True)
+    model = build("mask_rcnn", classes=classes, **options)  # type: ignore[arg-type]
+    with torch.no_grad():
+        model.get_parameter("network.heads.box_predictor.classes.bias")[2] = 3.0
+        torch.nn.init.normal_(model.head.weight, std=0.5)
+    model.spec = model.spec.changed(name="cars", tile=96, overlap=16)
+    save_model(model, tmp_path / "cars")
+    return tmp_path / "cars"
+
+
+def test_the_objects_that_a_model_finds_come_after_the_tiles_with_their_scores(
+    picture: Path, finding_model: Path
+) -> None:
+    from app.workspace.planes import IncomingPlanes
+    from segcore import images
+    from segcore.infer import Predictor
+    from segcore.models import load_model
+
+    context = Kept()
+    predict(predict_job(picture, finding_model), context, Models(device="cpu"))
+    assert [type(e) for e in context.sent[-2:]] == [ObjectsFound, PredictionDone]
+    found = context.sent[-2]
+    with images.open(picture) as source:
+        wanted = Predictor(load_model(finding_model), "cpu").predict(source, instances=True)
+    assert wanted.instances is not None
+    assert wanted.instances.max() > 2
+    assert np.array_equal(found.instances, wanted.instances)
+    assert found.scores.tolist() == pytest.approx(list(wanted.scores.values()))
+    car = next(c.id for c in STREET.classes if c.name == "Car")
+    assert (found.classes[found.instances > 0] == car).all()
+
+    # The window keeps them, slice after slice, in numbers that go on.
+    planes = IncomingPlanes((2, 130, 175))
+    for z in (0, 1):
+        planes.put_objects(msgspec.structs.replace(found, z=z))
+    numbers = planes.objects([int(car)])
+    assert numbers is not None
+    last = int(wanted.instances.max())
+    assert np.array_equal(numbers[0], wanted.instances)
+    assert np.array_equal(numbers[1], np.where(numbers[0] > 0, numbers[0] + last, 0))
+    assert sorted(planes.facts) == list(range(1, 2 * last + 1))
+    assert planes.facts[last + 1].score == pytest.approx(wanted.scores[1], abs=1e-4)
+    assert not planes.objects([]).any(), "what the project counts as no thing is no object"  # type: ignore[union-attr]
 
 
 def test_the_last_few_models_stay_warm_and_one_trained_anew_is_loaded_anew(
