@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWi
 
 from app.theme.controls import ThemedLabel, label, line, swatch_icon
 from app.theme.theme import theme
-from app.workspace.runs import RunView
+from app.workspace.run_view import RunView
 
 # Differences below this are noise between two runs of the same recipe.
 WORTH_COLOUR = 0.01

@@ -25,7 +25,7 @@ from app.theme.controls import ElidedLabel, button, icon_button, label, line, se
 from app.theme.icons import pixmap
 from app.theme.theme import theme
 from app.workspace import Workspace
-from app.workspace.runs import RunView
+from app.workspace.run_view import RunView
 
 
 class TrainingPanel(QWidget):

@@ -6,10 +6,7 @@ run should do. Whatever takes time (freezing the data, promoting) happens beside
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,127 +15,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.workspace.measuring import Measuring
 from app.workspace.messages import Message
 from app.workspace.models import Beginning, current_model
+from app.workspace.run_view import RunView, view_of
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
     from segcore.projects.training import NewRun
 
-log = logging.getLogger(__name__)
 _POLL_MS = 400
-ENDED = ("done", "failed", "cancelled", "lost")
-
-
-@dataclass
-class RunView:
-    """What the sheet shows of one run; grows with its events.
-
-    Parameters
-    ----------
-    path : the run folder.
-    state : preparing, running, cancelling, done, failed, cancelled, lost.
-    losses : (step, loss) of each step told.
-    scores : (step, mean IoU on held-out items) of the new model.
-    old, new : class name -> IoU on held-out items; None where not measured.
-    old_mean, new_mean : their means, or None.
-    note : such as "same sequence" or "not measured".
-    """
-
-    path: Path
-    name: str = ""
-    parent: str = ""
-    state: str = "preparing"
-    step: int = 0
-    steps: int = 0
-    rate: float = 0.0
-    seconds_left: float | None = None
-    started: float = 0.0
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
-    scored_step: int = 0
-    old: dict[str, float | None] = field(default_factory=dict)
-    new: dict[str, float | None] = field(default_factory=dict)
-    old_mean: float | None = None
-    new_mean: float | None = None
-    items: int = 0
-    note: str = ""
-    reason: str = ""
-    device: str = ""
-    promoted: bool = False
-    _read: int = 0
-
-    @property
-    def is_running(self) -> bool:
-        return self.state not in ENDED
-
-    @property
-    def share(self) -> float:
-        return min(1.0, self.step / self.steps) if self.steps else 0.0
-
-    def read_events(self) -> bool:
-        """Take in what was appended since the last time; True if there was something."""
-        file = self.path / "events.jsonl"
-        try:
-            with file.open("rb") as stream:
-                stream.seek(self._read)
-                fresh = stream.read()
-        except OSError:
-            return False
-        whole = fresh[: fresh.rfind(b"\n") + 1]  # the last line may be half written
-        self._read += len(whole)
-        for line in whole.splitlines():
-            try:
-                self.take(json.loads(line))
-            except ValueError:
-                log.warning("an event of a run could not be read")
-        return bool(whole)
-
-    def take(self, event: dict[str, Any]) -> None:
-        """Take in one event."""
-        kind = event.get("kind")
-        if kind == "started":
-            self.state = "running"
-            self.started = float(event.get("time", time.time()))
-            self.steps = int(event.get("steps") or self.steps)
-            self.device = str(event.get("device") or self.device)
-            # One that goes on does the steps after its checkpoint again.
-            begun = int(event.get("step") or 0)
-            self.losses = [point for point in self.losses if point[0] <= begun]
-            self.scores = [point for point in self.scores if point[0] <= begun]
-        elif kind == "step" and "loss" in event:
-            if self.state == "preparing":
-                self.state = "running"
-            self.step, self.steps = int(event["step"]), int(event.get("steps") or self.steps)
-            self.losses.append((self.step, float(event["loss"])))
-            self.rate = float(event.get("rate") or 0.0)
-            left = event.get("seconds_left")
-            self.seconds_left = None if left is None else float(left)
-        elif kind == "scored":
-            self._take_scores(event)
-        elif kind in ("done", "failed", "cancelled"):
-            self.state = str(kind)
-            self.seconds_left = None
-            self.reason = str(event.get("reason") or event.get("message") or "")
-
-    def _take_scores(self, event: dict[str, Any]) -> None:
-        self.scored_step = int(event.get("step") or self.step)
-        self.note = str(event.get("note") or "")
-        self.items = int(event.get("items") or 0)
-        old, new = event.get("old"), event.get("new")
-        self.items = int((new or {}).get("items") or self.items)
-        if old:
-            self.old, self.old_mean = _by_name(old), old.get("mean_iou", old.get("mean"))
-        if new:
-            self.new, self.new_mean = _by_name(new), new.get("mean_iou", new.get("mean"))
-            if self.new_mean is not None:
-                self.scores.append((self.scored_step, float(self.new_mean)))
-
-
-def _by_name(score: dict[str, Any]) -> dict[str, float | None]:
-    """Class name -> IoU, from a list of rows or from a mapping."""
-    rows = score.get("classes", score.get("iou", {}))
-    if isinstance(rows, dict):
-        return {str(name): value for name, value in rows.items()}
-    return {str(row["name"]): row.get("iou") for row in rows}
 
 
 class Runs(QObject):
@@ -395,17 +278,3 @@ def new_run(project: Any, settings: dict[str, Any], beginning: Beginning | None 
         return NewRun(settings=settings, start=chosen.model)
     base = current_model(project)
     return NewRun(settings=settings, start=None if base is None else str(base.path))
-
-
-def view_of(run: Path) -> RunView:
-    """A view of a run folder as its `run.json` describes it."""
-    view = RunView(path=run, name=run.name)
-    try:
-        about = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return view
-    view.name = str(about.get("name") or run.name)
-    view.parent = str((about.get("base") or {}).get("name", ""))
-    recipe = about.get("recipe") or {}
-    view.steps = int(about.get("steps") or recipe.get("steps") or 0)
-    return view

@@ -17,7 +17,8 @@ from app.panels.curves import Curve, running_mean
 from app.panels.training import TrainingPanel
 from app.workspace import Workspace
 from app.workspace.preflight import look
-from app.workspace.runs import RunView, new_run, view_of
+from app.workspace.run_view import RunView, view_of
+from app.workspace.runs import new_run
 from segcore.edits import SetState, Stroke
 from segcore.train.preflight import Cost
 
@@ -255,14 +256,14 @@ def test_too_little_memory_is_a_warning_in_the_sheet(
     assert panel.start.isEnabled()
 
 
-def test_another_mixture_is_measured_anew_and_the_newest_wins(
+def test_another_batch_is_measured_anew_and_the_newest_wins(
     panel: TrainingPanel, measured: list[Measured], qtbot: Any
 ) -> None:
     project = panel._workspace.project
     project.apply(project.items[0], SetState(state="accepted"))
     qtbot.waitUntil(lambda: len(measured) == 1, timeout=20_000)
-    for share in (40, 30, 20):
-        panel.before.recipe.replay.setValue(share)
+    for size in (6, 4, 2):
+        panel.before.more.fields["batch"].setText(str(size))
     assert measured[0].cancelled
     qtbot.waitUntil(lambda: len(measured) == 2)
     measured[0].ended(COST)  # too late: it answers a question that nobody asks any more

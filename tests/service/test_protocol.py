@@ -22,7 +22,9 @@ from segcore.service.protocol import (
     Grabcut,
     Hello,
     JobChanged,
+    Measure,
     ModelDescribed,
+    ModelMeasured,
     Predict,
     PredictionDone,
     ProtocolError,
@@ -108,10 +110,14 @@ def test_jobs_and_events_arrive_with_their_fields(ends: tuple[Channel, Channel])
     assert got.number == 9
     assert msgspec.structs.asdict(got.job) == msgspec.structs.asdict(predict)
     assert isinstance(got.job.rect, Rect)
+    question = Measure(key="k", question={"folder": "m", "classes": 2}, file="costs.json")
+    asked = there(ends, Submit(2, question)).job
+    assert msgspec.structs.asdict(asked) == msgspec.structs.asdict(question)
     for event in (
         JobChanged(1, "k", "running", 0.25, "why"),
         PredictionDone(1, "k", "m", "abc", 1.5, ("car",)),
         ModelDescribed(1, "k", {"classes": [{"id": 1}]}),
+        ModelMeasured(1, "k", {"memory": 1 << 40}, {"a": {"seconds": 0.5}}),
         Hello(1, "core", 2, 3),
         Cancel(4),
     ):
