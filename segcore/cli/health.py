@@ -18,8 +18,6 @@ from pathlib import Path
 import segcore
 from segcore.cli.console import size_text
 from segcore.cli.host import Finding
-from segcore.formats import format_plugins
-from segcore.models.registry import model_plugins
 from segcore.projects.places import places
 
 _SHOWN = (
@@ -128,6 +126,10 @@ def _extras() -> list[Finding]:
 
 def _plugins() -> list[Finding]:
     """What other packages add; one that does not load is said, and stops nothing."""
+    # Here, because every command loads this module and few need what these bring along.
+    from segcore.formats import format_plugins
+    from segcore.models.registry import model_plugins
+
     loaded = [*format_plugins(), *model_plugins()]
     return [
         Finding("Plug-ins", plugin.name, plugin.problem or plugin.package, plugin.hint)
