@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from object_truth import through_targets
 from torch import nn
 from zoo import NAMES
 
 from segcore.base import ClassSet
 from segcore.infer import Predictor
 from segcore.metrics import PrecisionAccumulator, count_overlaps, segment_keys
-from segcore.models import Detections, SegModel, Targets, architectures, build
-from segcore.models.layers.object_targets import encode, masks_on_boxes
-from segcore.models.objects import paint
+from segcore.models import SegModel, Targets, architectures, build
 from segcore.models.prepare import prepare
 
 PICTURES = ("2f929b067a59f885", "57d88f45e479ce38", "619429303c1af754", "358e47eaa1e92222")
@@ -75,14 +74,8 @@ def bound(labels: list[Label]) -> float:
     """AP50 of the truth itself, through targets and back."""
     found = []
     for label in labels:
-        numbers = torch.from_numpy(label.astype(np.int64))[None]
-        (row,) = encode(Targets((numbers > 0).long(), numbers), torch.tensor([False, True]))
-        count = len(row["boxes"])
-        masks, _ = masks_on_boxes(row, torch.arange(count), row["boxes"], 28)
-        given = Detections(
-            row["boxes"][:, [1, 0, 3, 2]], torch.ones(count), torch.ones(count).long(), masks
-        )
-        plane, kept = paint(given.found(*label.shape), (label.shape[0], label.shape[1]))
+        channels = (label > 0).astype(np.int64)
+        plane, kept = through_targets(channels, label, np.array([False, True]))
         found.append((plane, dict.fromkeys(range(1, len(kept) + 1), 1.0)))
     return precision(labels, found)
 
