@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Kind = Literal["map", "join", "step"]
@@ -73,7 +74,7 @@ class _Pen:
         self.links.append(Link(start, end, line, idea))
 
     def chain(self, numbers: Sequence[int]) -> None:
-        for start, end in zip(numbers, numbers[1:], strict=False):
+        for start, end in pairwise(numbers):
             self.link(start, end)
 
     def row(self, places: Iterable[tuple[float, float]], *, idea: bool = False) -> list[int]:
