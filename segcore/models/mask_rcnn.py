@@ -30,7 +30,7 @@ OBJECT_OPTIONS = (
     Option("pyramid_channels", 256, "Channels of the pyramid and of the masks' layers"),
     Option("box_features", 1024, "Features of the two layers that classify and correct a box"),
     Option("proposals", 1000, "Boxes of a picture that are classified when it is predicted"),
-    Option("sampled", 512, "Boxes of a picture that a training step looks at"),
+    Option("sampled", 128, "Boxes of a picture that a training step looks at"),
     Option("detections", 400, "The most objects that are found in a picture"),
 )
 

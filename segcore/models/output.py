@@ -73,8 +73,8 @@ class Detections:
 
         wanted = self.scores >= least_score
         return lay_out(
-            self.boxes[wanted].double().cpu().numpy(),
-            self.scores[wanted].double().cpu().numpy(),
+            self.boxes[wanted].cpu().double().numpy(),  # a Mac's card has no float64
+            self.scores[wanted].cpu().double().numpy(),
             self.channels[wanted].cpu().numpy(),
             self.masks[wanted].float().cpu().numpy(),
             (height, width),

@@ -239,6 +239,22 @@ def test_a_model_that_finds_objects_says_that_it_needs_targets(name: str) -> Non
         model(torch.randn(1, 3, 64, 64))
 
 
+@pytest.mark.parametrize("name", ["mask_rcnn", "panet", "panoptic_fpn"])
+def test_boxes_stay_exact_where_the_network_computes_with_few_bits(name: str) -> None:
+    torch.manual_seed(0)
+    model = build(name, classes=2, **SMALL)  # type: ignore[arg-type]
+    semantic, numbers = planes((64, 64))
+    put(semantic, numbers, 1, slice(10, 40), slice(20, 50))
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model.train()(torch.randn(1, 3, 64, 64), Targets(semantic, numbers)).losses
+        with torch.no_grad():
+            found = model.eval()(torch.randn(1, 3, 64, 64)).detections[0]
+    assert {value.dtype for value in losses.values()} == {torch.float32}
+    assert all(value.isfinite() for value in losses.values())
+    assert found.boxes.dtype == torch.float32
+    assert not torch.equal(found.boxes, found.boxes.bfloat16().float())
+
+
 def test_a_picture_without_one_object_trains() -> None:
     model = build("mask_rcnn", classes=2, **SMALL).train()  # type: ignore[arg-type]
     nothing = torch.full((1, 64, 64), -100)

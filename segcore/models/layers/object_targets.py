@@ -64,7 +64,7 @@ def _row(semantic: Tensor, plane: Tensor, things: Tensor) -> Row:
     large = votes.sum(1) >= LEAST_PIXELS
     slivers = torch.isin(plane, numbers[~large])
     aside = ~known | (of_things & ((plane == 0) | slivers))
-    sums = functional.pad(aside.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    sums = functional.pad(aside.long().cumsum(0).cumsum(1), (1, 0, 1, 0))
     return {
         "boxes": boxes[large].float(),
         "labels": votes.argmax(1)[large] + 1,
