@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QWidget
 
 from app.dialogs.host import DialogHost
@@ -30,6 +30,7 @@ class ModelsDialog(Sheet):
         super().__init__(host, "Models", "Train this", "graduation-cap")
         workspace = host.workspace
         self._workspace = workspace
+        self._gone = False
         self._trained: list[Card] = []
         self._architectures = architecture_cards()
         self._encoders: dict[str, str] = {}
@@ -57,7 +58,8 @@ class ModelsDialog(Sheet):
         self.details.encoder_chosen.connect(self._take_encoder)
         self.costs.changed.connect(self._repaint_cards)
         workspace.models_changed.connect(self.look)
-        workspace.run_changed.connect(lambda _: self._decide())
+        # No lambda: only a method is disconnected when the dialog has gone.
+        workspace.run_changed.connect(self._decide)
         self._show_cards()
         self.look()
 
@@ -102,6 +104,8 @@ class ModelsDialog(Sheet):
         project = self._workspace.project
 
         def show(found: list[TrainedModel]) -> None:
+            if self._gone:
+                return
             first = not self._trained and self.grid.current is next(iter(self.grid.cards), None)
             self._trained = [model_card(model) for model in found]
             self._show_cards()
@@ -175,7 +179,7 @@ class ModelsDialog(Sheet):
         self.costs.ask(question)
         self.details.show_question(question)
 
-    def _decide(self) -> None:
+    def _decide(self, *_: object) -> None:
         """Which verbs the chosen card has, and why it has not the others."""
         card, workspace = self.card, self._workspace
         model = None if card is None else card.model
@@ -234,12 +238,10 @@ class ModelsDialog(Sheet):
         super().keyPressEvent(event)
 
     def done(self, result: int) -> None:
+        """The end, whichever way it came: nothing is measured any more."""
+        self._gone = True
         self.costs.close()
         super().done(result)
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.costs.close()
-        super().closeEvent(event)
 
 
 def _cost_file() -> Path:

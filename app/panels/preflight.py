@@ -250,7 +250,9 @@ class RecipeFields(QWidget):
             grid.addWidget(field, number, 1)
 
     def values(self) -> dict[str, Any]:
-        """Settings of the recipe by name."""
+        """Settings of the recipe by name; what is typed and not yet confirmed counts."""
+        for field in (self.steps, self.replay, self.seed):
+            field.interpretText()  # a button takes no focus, so nothing else would confirm it
         return {
             "steps": self.steps.value(),
             "replay": self.replay.value() / 100,

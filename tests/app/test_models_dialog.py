@@ -161,6 +161,7 @@ def test_train_this_takes_the_encoder_along(window: Any, dialog: ModelsDialog) -
 
 
 def test_words_and_tasks_narrow_the_cards(dialog: ModelsDialog) -> None:
+    QTest.mouseClick(dialog.search, LEFT)
     QTest.keyClicks(dialog.search, "pyramid")
     found = {c.card.key for c in dialog.grid.cards}
     assert "architecture:upernet" in found
@@ -287,6 +288,21 @@ def test_a_model_that_cannot_be_read_says_so_and_cannot_be_trained(
     click(dialog, "model:mine 1")
     assert not dialog.main_button.isEnabled()
     assert "model.json cannot be read" in dialog.main_button.toolTip()
+
+
+def test_nothing_reaches_a_dialog_that_was_closed(
+    window: Any, dialog: ModelsDialog, qtbot: Any
+) -> None:
+    dialog.look()
+    with qtbot.waitSignal(dialog.destroyed, timeout=20_000):
+        dialog.close()
+    # A test fails where an exception ends in the event loop.
+    window.workspace.run_changed.emit(None)
+    window.workspace.models_changed.emit()
+    window.workspace.background.run_latest("trained-models", lambda: None, lambda _: None)
+    done: list[bool] = []
+    window.workspace.background.run(lambda: None, lambda _: done.append(True))
+    qtbot.waitUntil(lambda: bool(done), timeout=20_000)
 
 
 def test_without_a_project_cards_are_shown_and_training_says_what_is_missing(
