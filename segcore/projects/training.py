@@ -64,7 +64,8 @@ def prepare_run(project: Project, wanted: NewRun, stage: Stage = silent) -> Path
 
     Raises
     ------
-    NothingToLearn : no item is reviewed, or has truth, as the recipe asks for.
+    NothingToLearn : no item is reviewed, or has truth, as the recipe asks for; the model finds
+        objects and no class is counted as objects.
     NoModel : the model to train further is not there.
     MaskwrightError : the name is taken or no name for a folder; a setting is out of range.
     """
@@ -176,6 +177,7 @@ def _selected(
     """Base, recipe, items to train on, held-out items, and whether both are of one sequence."""
     base = None if wanted.start is None else find_model(project, wanted.start)
     recipe = Recipe(**_checked_settings(wanted.settings, base))
+    _things(project, recipe, base)  # refuses before a folder is made
     chosen = choose(project.items, set(_STATES), wanted.items)
     training, held, same = split_items(chosen)
     training = [item for item in training if _may_teach(item, recipe.targets)]
@@ -263,11 +265,22 @@ def _digests(item: Item) -> tuple[str, ...]:
 
 
 def _things(project: Project, recipe: Recipe, base: Path | None) -> frozenset[int]:
-    """The classes whose objects the model learns to tell apart; none for a semantic model."""
+    """The classes whose objects the model learns to tell apart; none for a semantic model.
+
+    Raises
+    ------
+    NothingToLearn : the model finds objects, and no class is counted as objects.
+    """
     tasks = architecture(recipe.arch).tasks if base is None else ModelSpec.read(base).tasks
     if "instances" not in tasks:
         return frozenset()
-    return frozenset(int(c.id) for c in project.classes.scored if c.thing)
+    found = frozenset(int(c.id) for c in project.classes.scored if c.thing)
+    if not found:
+        raise NothingToLearn(
+            f"The model finds objects, and no class of {project.name} is counted as objects.",
+            "Mark a class as things, or choose a semantic model.",
+        )
+    return found
 
 
 def _targets(

@@ -11,7 +11,7 @@ from calling import Command
 from PIL import Image
 
 from segcore.models import load_model, save_model
-from segcore.projects.training import NewRun, prepare_run
+from segcore.projects.training import NewRun, NothingToLearn, prepare_run
 from segcore.store import Project
 from segcore.train import read_frozen
 
@@ -52,6 +52,18 @@ def test_a_run_keeps_the_numbers_of_objects_only_where_its_model_finds_them(
         assert ((numbers > 0) == (item.read_target() == thing)).all()
         assert len(np.unique(numbers)) == len(np.unique(label)) > 10
     assert all(item.read_instances() is None for item in read_frozen(naming).items)
+
+
+def test_a_project_without_things_is_told_so_before_a_run_is_made(
+    done: Command, tmp_path: Path, project: Path
+) -> None:
+    path = tmp_path / "grey.maskwright"
+    done("new", path, "--images", tmp_path / "images", "--truth", tmp_path / "labels")
+    with Project.open(path) as opened:
+        assert not any(c.thing for c in opened.classes.scored)
+        with pytest.raises(NothingToLearn, match="no class of grey is counted as objects"):
+            prepare_run(opened, NewRun({"arch": "panet", "targets": "truth"}, name="a"))
+    assert not (path / "runs" / "a").exists()
 
 
 def test_a_trained_model_gives_objects_with_its_own_scores(
