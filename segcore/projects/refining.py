@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Method = Literal["crf", "grabcut"]
 METHODS: dict[Method, str] = {"crf": "dense CRF", "grabcut": "GrabCut"}
-"""Names of the methods; also who is said to have set a pixel that nobody looked at."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +138,10 @@ def _refine(project: Project, item: Item, how: Refining, model: Models | None) -
     from segcore.edits import Paste
 
     name = METHODS[how.method]
-    origin = project.source("refined", person=name)
-    # What an earlier call set nobody has looked at: it may be changed again.
-    own = {project.source("refined", person=other) for other in METHODS.values()}
-    keep = frozenset() if how.over_persons else project.person_origins() - own
+    # Nobody looks at a batch, so it is a model's word: it teaches only where an item is accepted.
+    witness = how.method if model is None else f"{model.digest}+{how.method}"
+    origin = project.source("model", model_digest=witness)
+    keep = frozenset() if how.over_persons else project.person_origins()
     labels = item.labels
     found = np.zeros(tuple(item.shape), np.uint16)
     objects = np.zeros(tuple(item.shape), np.uint32)
@@ -169,7 +168,7 @@ def _refine(project: Project, item: Item, how: Refining, model: Models | None) -
         tool=how.method,
         guard=Guard(keep_origins=keep),
     )
-    return project.apply(item, edit).changed_pixels
+    return project.apply(item, edit, seen=False).changed_pixels
 
 
 def _slice(

@@ -288,12 +288,15 @@ class Project:
         """Add items, all or none; durable when it returns."""
         return adding.add_items(self, new)
 
-    def apply(self, item: Item | str, edit: Edit, *, group: str | None = None) -> Patch:
+    def apply(
+        self, item: Item | str, edit: Edit, *, group: str | None = None, seen: bool = True
+    ) -> Patch:
         """Do an edit and wait until it is applied; the Patch is empty if it changed nothing.
 
-        Durable some milliseconds later; `scribe.flush` and `close` wait for that.
+        Durable some milliseconds later; `scribe.flush` and `close` wait for that. Parameters as in
+        `Scribe.submit`.
         """
-        applied = self.scribe.submit(_id(item), edit, group=group).applied.result()
+        applied = self.scribe.submit(_id(item), edit, group=group, seen=seen).applied.result()
         assert applied is not None
         return applied.patch
 

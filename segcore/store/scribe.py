@@ -86,6 +86,7 @@ class Scribe:
         *,
         image: ImageReader | None = None,
         group: str | None = None,
+        seen: bool = True,
     ) -> Ticket:
         """Have an edit done. Never waits.
 
@@ -93,6 +94,7 @@ class Scribe:
         ----------
         image : for edits that read intensities; None opens the item's own.
         group : id that steps over many items share.
+        seen : whether a person sees what is done. If not, a new or predicted item stays so.
         """
         from segcore.edits import settled
 
@@ -112,7 +114,7 @@ class Scribe:
                 done = settled(edit, content.labels, new_number)
                 patch = done.apply(content.labels, pixels)
                 patch = replace(patch, group=group or patch.group)
-                return self.steps.take(item_id, patch, "do", ticket)
+                return self.steps.take(item_id, patch, "do", ticket, seen=seen)
 
         return self._queue(work)
 

@@ -59,6 +59,7 @@ class Steps:
         *,
         statements: Sequence[tuple[str, Sequence[Any]]] = (),
         content: Content | None = None,
+        seen: bool = True,
     ) -> Applied:
         """Do a new step of an item, on the applied thread.
 
@@ -66,10 +67,11 @@ class Steps:
         ----------
         statements : SQL for rows that the patch refers to, such as a new layer.
         content : the item with those rows; None takes it as it is.
+        seen : whether a person sees what is done; see `Scribe.submit`.
         """
         before = self._contents.get(item_id)
         content = content or before
-        patch = self._complete(content, patch, kind)
+        patch = self._complete(content, patch, kind, seen)
         if patch.is_empty:
             if ticket is not None:
                 ticket.durable.set_result("")
@@ -182,14 +184,14 @@ class Steps:
         self._durable.add(entries)
         return applied
 
-    def _complete(self, content: Content, patch: Patch, kind: Kind) -> Patch:
+    def _complete(self, content: Content, patch: Patch, kind: Kind, seen: bool) -> Patch:
         """Write in what an edit cannot know: the item, what was before, who and when."""
         fields = [self._complete_field(content, change) for change in patch.fields]
         fields = [change for change in fields if change.before != change.after]
         state = self._project.items.row(content.item).state
         if (
             kind == "do"
-            and state in ("new", "predicted", "accepted")
+            and state in (("new", "predicted", "accepted") if seen else ("accepted",))
             and any(c.layer == content.labels.layer for c in patch.changes)
             and not any(f.table == "item" and f.field == "state" for f in fields)
         ):

@@ -115,10 +115,10 @@ def test_a_batch_is_one_undoable_step_an_item_from_the_models_probabilities(
             assert changed.any()
             origin = item.labels.read(plane="origin")
             told = {project.origins.by_id(int(o)) for o in np.unique(origin[changed])}
-            assert [(o.kind, o.person) for o in told] == [("refined", "dense CRF")]
+            assert [(o.kind, o.model_digest[-4:]) for o in told] == [("model", "+crf")]
             steps = [row.name for row in project.scribe.history(item.id)]
             assert steps[-1] == "Refine with dense CRF"
-            assert item.state == "corrected"
+            assert item.state == "predicted", "nobody has looked at it"
             project.scribe.undo(item.id).applied.result()
             assert np.array_equal(item.labels.read(), before[item.name])
 
