@@ -210,7 +210,6 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         self,
         maps: Sequence[Tensor],
         proposals: list[Tensor],
-        sizes: list[tuple[int, int]],
         targets: list[Row],
     ) -> dict[str, Tensor]:
         """The losses ``class``, ``box`` and ``mask`` (He et al. 2017, section 3)."""
@@ -254,5 +253,10 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         ]
 
     def forward(self, *_: Any) -> Any:
-        """Not used: `learn` and `find` are what there is to ask."""
+        """torchvision's way in, which this class does not have.
+
+        Raises
+        ------
+        NotImplementedError : always; ask `learn` or `find`.
+        """
         raise NotImplementedError

@@ -150,7 +150,7 @@ class MaskRcnn(nn.Module):
         return {
             "objectness": losses["loss_objectness"],
             "proposal": losses["loss_rpn_box_reg"],
-            **self.heads.learn(self._pooled(maps), proposals, sizes, rows),
+            **self.heads.learn(self._pooled(maps), proposals, rows),
         }
 
     def find(self, images: Tensor, maps: dict[str, Tensor]) -> list[Detections]:
