@@ -65,15 +65,15 @@ def _memory(predictor: Predictor, picture: NDArray[np.uint8], cancelled: Callabl
         return int(torch.cuda.max_memory_allocated(predictor.device.name)) - others
     with Tensors() as tensors:
         predictor.predict(picture, cancel=cancelled)
-    return held_by(predictor.model) + tensors.most
+    return held_by(predictor.model) + int(tensors.most)
 
 
 def held_by(model: SegModel) -> int:
     """Bytes of a model's parameters and buffers."""
-    return sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    return sum(int(t.numel()) * int(t.element_size()) for t in model.state_dict().values())
 
 
-class Tensors(TorchDispatchMode):
+class Tensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors that are made meanwhile and not yet gone.
 
     The process's own figure would not do: what an earlier model has left to the allocator is
@@ -85,7 +85,7 @@ class Tensors(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._now = 0
         self._known: dict[int, Any] = {}
