@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.dialogs.model_drawing import DiagramView
-from app.dialogs.model_facts import Card, Fact, count_text
+from app.dialogs.model_facts import Card, Fact, count_text, time_text
 from app.theme.choices import SearchBox
 from app.theme.controls import button, label
 from app.theme.theme import theme
@@ -129,7 +129,7 @@ class ModelDetails(QWidget):
                 (
                     Fact("Parameters", count_text(cost.parameters), tip=f"{cost.parameters:,}"),
                     Fact("Memory of a tile", gigabytes(cost.memory)),
-                    Fact("Per megapixel", f"{cost.seconds:.2g} s"),
+                    Fact("Per megapixel", time_text(cost.seconds)),
                 )
             )
             self._weights.setText(f"{cost.weights}." if cost.weights else "")

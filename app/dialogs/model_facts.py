@@ -171,9 +171,10 @@ def count_text(parameters: int) -> str:
 
 def cost_text(cost: ModelCost) -> str:
     """Parameters, memory and time in one line, for the foot of a card."""
-    return f"{count_text(cost.parameters)}   {gigabytes(cost.memory)}   {time_text(cost.seconds)}"
+    size, spent = gigabytes(cost.memory), time_text(cost.seconds)
+    return f"{count_text(cost.parameters)}   {size}   {spent}/MP"
 
 
 def time_text(seconds: float) -> str:
-    """Seconds per megapixel with two significant digits."""
-    return f"{seconds:.2g} s/MP" if seconds < 10 else f"{seconds:.0f} s/MP"
+    """``0.60 s``, ``4.0 s``, ``12 s``."""
+    return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 10 else 0}f} s"

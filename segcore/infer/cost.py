@@ -84,6 +84,11 @@ class Tensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     most : the most bytes at any one time.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; yes would import torch's compiler, for seconds and 200 MB."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0

@@ -191,9 +191,9 @@ def test_only_the_chosen_card_is_measured_and_only_once_it_has_rested(
     assert job.question["classes"] == len(dialog._workspace.classes.scored)
     core.answer()
     said = texts(dialog.details)
-    assert {"5.2 M", "76 MB", "4 s", "At hand."} <= set(said)
+    assert {"5.2 M", "76 MB", "4.0 s", "At hand."} <= set(said)
     assert "Measuring…" not in said
-    assert dialog._foot(card(dialog, "architecture:enet").card)[0] == "5.2 M   76 MB   4 s/MP"
+    assert dialog._foot(card(dialog, "architecture:enet").card)[0] == "5.2 M   76 MB   4.0 s/MP"
     click(dialog, "architecture:unet")
     click(dialog, "architecture:enet")
     assert "5.2 M" in texts(dialog.details), "what is known is not asked again"
