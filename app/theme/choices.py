@@ -4,15 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QStandardItem, QStandardItemModel
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from app.theme.controls import ComboBox
 
+Row = tuple[str, str]
+"""A value, and why it cannot be chosen or ""."""
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Rows(QAbstractListModel):
+    """The choices as a model that is exchanged at once; a standard one tells of every row."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._rows: list[Row] = []
+        self._places: dict[str, int] = {}
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        self.beginResetModel()
+        self._rows = list(rows)
+        self._places = {value: place for place, (value, _) in enumerate(self._rows)}
+        self.endResetModel()
+
+    def place(self, value: str) -> int:
+        """Where a value stands; -1 for one that is not there."""
+        return self._places.get(value, -1)
+
+    def is_free(self, value: str) -> bool:
+        """Whether a value is there and can be chosen."""
+        place = self.place(value)
+        return place >= 0 and not self._rows[place][1]
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        value, why = self._rows[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return value
+        return why or None if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if index.isValid() and self._rows[index.row()][1]:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
 
 class SearchBox(ComboBox):
-    """A combo box over rows of (value, why it cannot be chosen or "").
+    """A combo box over many rows.
 
     What is typed narrows the list to the rows that hold it; only a row of the list can be chosen.
     """
@@ -21,7 +73,7 @@ class SearchBox(ComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.rows = QStandardItemModel(self)
+        self.rows = Rows(self)
         self._value = ""
         self.setEditable(True)
         self.setInsertPolicy(SearchBox.InsertPolicy.NoInsert)
@@ -49,46 +101,30 @@ class SearchBox(ComboBox):
     def value(self) -> str:
         return self._value
 
-    def set_rows(self, rows: Sequence[tuple[str, str]], value: str) -> None:
+    def set_rows(self, rows: Sequence[Row], value: str) -> None:
         """Show these choices, with one of them chosen, without telling."""
-        self.rows.clear()
-        for name, why in rows:
-            item = QStandardItem(name)
-            item.setEditable(False)
-            item.setEnabled(not why)
-            item.setToolTip(why)
-            self.rows.appendRow(item)
+        self.rows.show_rows(rows)
         self.set_value(value)
 
     def set_value(self, value: str) -> None:
         """Show a choice without telling."""
         self._value = value
-        self.setCurrentIndex(self.findText(value))
+        self.setCurrentIndex(self.rows.place(value))
         self.line.setText(value)
         self.line.setCursorPosition(0)
         self.setToolTip(value)
 
     def _take(self, text: str) -> None:
-        found = self.rows.findItems(text)
-        if not found or not found[0].isEnabled():
-            self._put_back()
-            return
-        if text != self._value:
+        if not self.rows.is_free(text):
+            self.set_value(self._value)
+        elif text != self._value:
             self.set_value(text)
             self.chosen.emit(text)
 
     def _put_back(self) -> None:
-        if self.line.text() != self._value:
-            self._take_typed()
-
-    def _take_typed(self) -> None:
         """What was left in the field counts if it is a row, else the choice stays."""
-        text = self.line.text()
-        found = self.rows.findItems(text)
-        if found and found[0].isEnabled():
-            self._take(text)
-        else:
-            self.set_value(self._value)
+        if self.line.text() != self._value:
+            self._take(self.line.text())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
