@@ -78,6 +78,9 @@ class SearchBox(ComboBox):
         self.setEditable(True)
         self.setInsertPolicy(SearchBox.InsertPolicy.NoInsert)
         self.setMaxVisibleItems(16)
+        # Fitting the box to its contents would ask every row for its width at each change of style.
+        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(20)
         self.setModel(self.rows)
         self._found = QSortFilterProxyModel(self)
         self._found.setSourceModel(self.rows)

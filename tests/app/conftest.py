@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 
 from app.settings import Settings
 from app.workspace import Workspace
@@ -107,3 +108,5 @@ def make_window(qtbot: Any, settings: Settings) -> Iterator[Callable[..., Any]]:
     for window in made:
         window.close()
         window.deleteLater()
+    # Now, not at some later wait: the next theme would dress what is left as well.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
