@@ -14,9 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
+from shiboken6 import isValid
 
 from app.settings.settings import Settings
 from app.window.start import make_window
@@ -161,6 +162,11 @@ class Hands:
         raise AssertionError(f'no button "{text}" among {texts}')
 
     def close(self) -> None:
-        """Close the window as its frame's button does."""
+        """Close the window as its frame's button does; once is enough."""
+        if not isValid(self.window):
+            return
         self.window.close()
         QApplication.processEvents()
+        self.window.deleteLater()
+        # Now: the next window's theme would dress what is left as well.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
