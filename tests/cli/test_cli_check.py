@@ -113,7 +113,7 @@ def test_an_unknown_format_names_those_there_are(
 ) -> None:
     result = maskwright("export", project, tmp_path / "out", "--format", form)
     assert result.code == 1
-    assert "png, coco, nifti" in result.err
+    assert "png, coco, coco_panoptic, nifti, tiff" in result.err
 
 
 def test_an_unknown_state_names_those_there_are(
