@@ -22,10 +22,10 @@ LARGE_FIELD_OF_VIEW = (12,)
 PYRAMID = (6, 12, 18, 24)
 
 
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+def _refuses(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
     if is_vgg(encoder):
         return None
-    return refuse("DeepLab", encoder, {"output_stride": 8})
+    return refuse(title, encoder, {"output_stride": 8})
 
 
 @register(

@@ -9,20 +9,15 @@ convolution after the pyramid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
-from segcore.models.registry import Option, register
+from segcore.models.registry import register
+from segcore.models.smp_options import DEFAULT_ENCODER, atrous_options
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_deeplabv3(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("DeepLabv3", encoder, options)
 
 
 @register(
@@ -33,47 +28,8 @@ def _refuses_deeplabv3(encoder: str, options: Mapping[str, Any]) -> str | None:
     year=2017,
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
-    options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option(
-            "output_stride",
-            16,
-            "Stride to which the encoder is dilated",
-            (8, 16),
-            "encoder_output_stride",
-        ),
-        Option(
-            "decoder_channels",
-            256,
-            "Channels of the pyramid",
-            argument="decoder_channels",
-        ),
-        Option(
-            "atrous_rates",
-            [6, 12, 18],
-            "Distances of the pyramid's samples at stride 16; twice that at stride 8",
-            argument="decoder_atrous_rates",
-        ),
-        Option(
-            "separable",
-            False,
-            "Whether the pyramid's convolutions are taken apart by channel",
-            argument="decoder_aspp_separable",
-        ),
-        Option(
-            "dropout",
-            0.5,
-            "Share of numbers dropped after the pyramid while training",
-            argument="decoder_aspp_dropout",
-        ),
-    ),
-    refusal=_refuses_deeplabv3,
+    options=atrous_options(separable=False),
+    refusal=refuse,
     licence="BSD-3-Clause (torchvision, by way of segmentation-models-pytorch)",
     peer="DeepLabV3",
 )

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from segcore.models.encoder_table import encoder_row
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ _PATCHES = (8, 16, 32)
 _IDLE = ("norm.", "fc_norm.", "attn_pool.", "head.")  # after the last depth that is read
 
 
-def _refuses_dpt(encoder: str, options: Mapping[str, Any]) -> str | None:
+def _refuses_dpt(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
     if not encoder.startswith("tu-"):
         return f"DPT reads a plain vision transformer of timm (tu-...), and {encoder} is none."
     row = encoder_row(encoder)

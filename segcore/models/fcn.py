@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return None if is_vgg(encoder) else refuse("FCN", encoder, {})
+def _refuses(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
+    return None if is_vgg(encoder) else refuse(title, encoder, {})
 
 
 @register(

@@ -8,20 +8,15 @@ as this does, and has no dropout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import DEFAULT_ENCODER, ENCODER_DEPTH, INTERPOLATION, SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_fpn(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("FPN", encoder, options)
 
 
 @register(
@@ -33,13 +28,7 @@ def _refuses_fpn(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
+        ENCODER_DEPTH,
         Option(
             "pyramid_channels",
             256,
@@ -65,15 +54,9 @@ def _refuses_fpn(encoder: str, options: Mapping[str, Any]) -> str | None:
             "Share of channels dropped before the head while training",
             argument="decoder_dropout",
         ),
-        Option(
-            "interpolation",
-            "nearest",
-            "How features are enlarged in the decoder",
-            ("nearest", "bilinear"),
-            "decoder_interpolation",
-        ),
+        INTERPOLATION,
     ),
-    refusal=_refuses_fpn,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="FPN",
 )

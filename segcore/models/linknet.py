@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from segcore.models.encoder_table import refuse
-from segcore.models.registry import Option, register
+from segcore.models.registry import register
+from segcore.models.smp_options import DEFAULT_ENCODER, ENCODER_DEPTH, NORM, SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def _refuses_linknet(encoder: str, options: Mapping[str, Any]) -> str | None:
+def _refuses_linknet(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
     # smp refuses these by name; other encoders without features at half size it knows to bridge.
-    return refuse("LinkNet", encoder, options, half=encoder.startswith("mit_b"))
+    return refuse(title, encoder, options, half=encoder.startswith("mit_b"))
 
 
 @register(
@@ -34,20 +34,8 @@ def _refuses_linknet(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "instancenorm", "identity"),
-            "decoder_use_norm",
-        ),
+        ENCODER_DEPTH,
+        NORM,
     ),
     refusal=_refuses_linknet,
     licence=SMP_LICENCE,

@@ -8,20 +8,22 @@ one looks at every other).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import (
+    DECODER_CHANNELS,
+    DEFAULT_ENCODER,
+    ENCODER_DEPTH,
+    INTERPOLATION,
+    NORM,
+    SMP_LICENCE,
+)
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_manet(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("MA-Net", encoder, options)
 
 
 @register(
@@ -33,41 +35,18 @@ def _refuses_manet(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option(
-            "decoder_channels",
-            [256, 128, 64, 32, 16],
-            "Channels of the decoder's steps, one for each stage of the encoder",
-            argument="decoder_channels",
-        ),
+        ENCODER_DEPTH,
+        DECODER_CHANNELS,
         Option(
             "pab_channels",
             64,
             "Channels in which places are compared",
             argument="decoder_pab_channels",
         ),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "instancenorm", "identity"),
-            "decoder_use_norm",
-        ),
-        Option(
-            "interpolation",
-            "nearest",
-            "How features are enlarged in the decoder",
-            ("nearest", "bilinear"),
-            "decoder_interpolation",
-        ),
+        NORM,
+        INTERPOLATION,
     ),
-    refusal=_refuses_manet,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="MAnet",
 )

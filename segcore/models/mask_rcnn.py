@@ -6,14 +6,13 @@ al. 2016, https://arxiv.org/abs/1612.03144; proposals, heads and losses are torc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.base import MaskwrightError
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import DEFAULT_ENCODER
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,10 +48,6 @@ def require_things(spec: ModelSpec, title: str) -> None:
         )
 
 
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("Mask R-CNN", encoder, options)
-
-
 @register(
     "mask_rcnn",
     title="Mask R-CNN",
@@ -62,7 +57,7 @@ def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("instances",),
     encoder=DEFAULT_ENCODER,
     options=OBJECT_OPTIONS,
-    refusal=_refuses,
+    refusal=refuse,
     licence=TORCHVISION_LICENCE,
 )
 def build_mask_rcnn(spec: ModelSpec) -> nn.Module:

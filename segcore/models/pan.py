@@ -8,20 +8,16 @@ so a picture is padded to at least eight of them: 128 pixels at stride 16.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import DEFAULT_ENCODER, ENCODER_DEPTH, INTERPOLATION, SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_pan(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("PAN", encoder, options)
 
 
 @register(
@@ -33,13 +29,7 @@ def _refuses_pan(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
+        ENCODER_DEPTH,
         Option(
             "output_stride",
             16,
@@ -48,15 +38,9 @@ def _refuses_pan(encoder: str, options: Mapping[str, Any]) -> str | None:
             "encoder_output_stride",
         ),
         Option("decoder_channels", 32, "Channels of the decoder", argument="decoder_channels"),
-        Option(
-            "interpolation",
-            "bilinear",
-            "How features are enlarged in the decoder",
-            ("nearest", "bilinear"),
-            "decoder_interpolation",
-        ),
+        replace(INTERPOLATION, default="bilinear"),
     ),
-    refusal=_refuses_pan,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="PAN",
 )

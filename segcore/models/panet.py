@@ -6,21 +6,16 @@ https://arxiv.org/abs/1803.01534; its parts are written here, on torchvision's M
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
 from segcore.models.mask_rcnn import OBJECT_OPTIONS, TORCHVISION_LICENCE, require_things
 from segcore.models.registry import register
+from segcore.models.smp_options import DEFAULT_ENCODER
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("PANet", encoder, options)
 
 
 @register(
@@ -32,7 +27,7 @@ def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("instances",),
     encoder=DEFAULT_ENCODER,
     options=OBJECT_OPTIONS,
-    refusal=_refuses,
+    refusal=refuse,
     licence=TORCHVISION_LICENCE,
 )
 def build_panet(spec: ModelSpec) -> nn.Module:

@@ -6,21 +6,16 @@ https://arxiv.org/abs/1901.02446; the objects' branch is Mask R-CNN with torchvi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
 from segcore.models.mask_rcnn import OBJECT_OPTIONS, TORCHVISION_LICENCE, require_things
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import DEFAULT_ENCODER
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("Panoptic FPN", encoder, options)
 
 
 @register(
@@ -36,7 +31,7 @@ def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
         Option("semantic_share", 0.5, "Weight of the semantic branch's loss beside the objects'"),
         Option("least_stuff", 64, "Pixels below which a class that is no thing is left undecided"),
     ),
-    refusal=_refuses,
+    refusal=refuse,
     licence=TORCHVISION_LICENCE,
 )
 def build_panoptic_fpn(spec: ModelSpec) -> nn.Module:

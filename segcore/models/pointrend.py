@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from segcore.base import MaskwrightError
 from segcore.models.registry import Architecture, Option, architecture, register
+from segcore.models.smp_options import DEFAULT_ENCODER
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ def _base(name: str) -> Architecture:
     return row
 
 
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+def _refuses(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
     return _base(options["base"]).refuses(encoder, options["base_options"])
 
 

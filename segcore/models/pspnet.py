@@ -12,20 +12,15 @@ not 3 x 3; what is pooled to one pixel is not normalised; the dropout drops whol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import DEFAULT_ENCODER, ENCODER_DEPTH, NORM, SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_pspnet(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("PSPNet", encoder, options)
 
 
 @register(
@@ -37,13 +32,7 @@ def _refuses_pspnet(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
+        ENCODER_DEPTH,
         Option(
             "output_stride",
             8,
@@ -51,13 +40,7 @@ def _refuses_pspnet(encoder: str, options: Mapping[str, Any]) -> str | None:
             (8, 16, 32),
         ),
         Option("psp_channels", 512, "Channels of the joined features", argument="psp_out_channels"),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "instancenorm", "identity"),
-            "decoder_use_norm",
-        ),
+        NORM,
         Option(
             "dropout",
             0.1,
@@ -66,7 +49,7 @@ def _refuses_pspnet(encoder: str, options: Mapping[str, Any]) -> str | None:
         ),
         Option("auxiliary", True, "A second head at stage 4 while training"),
     ),
-    refusal=_refuses_pspnet,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="PSPNet",
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 Builder = Callable[[ModelSpec], "nn.Module"]
-Refusal = Callable[[str, Mapping[str, Any]], "str | None"]
+Refusal = Callable[[str, str, Mapping[str, Any]], "str | None"]
 
 _FAMILY_MODULES = (
     "segcore.models.unet",
@@ -93,7 +93,8 @@ class Architecture:
     tasks : such as ("semantic",).
     encoder : the default one; "" for a family whose encoder is its own.
     builder : makes the network of a spec, with random numbers.
-    refusal : says in one sentence why an encoder cannot be had with these options, or None.
+    refusal : takes title, encoder and options, and says in one sentence why the encoder cannot be
+        had with these options, or None.
     licence : of the code that builds the network, where it is not this project's own.
     peer : the class of segmentation-models-pytorch that it is, "" for none; its checkpoints can be
         imported.
@@ -127,7 +128,7 @@ class Architecture:
         if self.refusal is None:
             return None
         return self.refusal(
-            encoder, {o.name: o.default for o in self.options} | dict(options or {})
+            self.title, encoder, {o.name: o.default for o in self.options} | dict(options or {})
         )
 
 

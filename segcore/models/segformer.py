@@ -10,20 +10,15 @@ over reduced keys, as MiT's).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import ENCODER_DEPTH, SMP_LICENCE
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_segformer(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("SegFormer", encoder, options)
 
 
 @register(
@@ -35,13 +30,7 @@ def _refuses_segformer(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder="tu-pvt_v2_b0",
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
+        ENCODER_DEPTH,
         Option(
             "segmentation_channels",
             256,
@@ -49,7 +38,7 @@ def _refuses_segformer(encoder: str, options: Mapping[str, Any]) -> str | None:
             argument="decoder_segmentation_channels",
         ),
     ),
-    refusal=_refuses_segformer,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="Segformer",
 )

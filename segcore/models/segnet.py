@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _refuses(encoder: str, options: Mapping[str, Any]) -> str | None:
+def _refuses(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
     if is_vgg(encoder):
         return None
     return f"SegNet needs the pooling of a VGG, which {encoder} has not."

@@ -12,22 +12,23 @@ ResNet as encoder all of the network is residual then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import (
+    DECODER_ATTENTION,
+    DECODER_CHANNELS,
+    DEFAULT_ENCODER,
+    ENCODER_DEPTH,
+    INTERPOLATION,
+    NORM,
+    SMP_LICENCE,
+)
 from segcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
-
-DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
-SMP_LICENCE = "MIT (segmentation-models-pytorch)"
-
-
-def _refuses_unet(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("U-Net", encoder, options)
 
 
 @register(
@@ -39,43 +40,14 @@ def _refuses_unet(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option(
-            "decoder_channels",
-            [256, 128, 64, 32, 16],
-            "Channels of the decoder's steps, one for each stage of the encoder",
-            argument="decoder_channels",
-        ),
-        Option(
-            "decoder_attention",
-            None,
-            "None, or scse: squeeze and excitation in the decoder",
-            (None, "scse"),
-            "decoder_attention_type",
-        ),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "instancenorm", "identity"),
-            "decoder_use_norm",
-        ),
-        Option(
-            "interpolation",
-            "nearest",
-            "How features are enlarged in the decoder",
-            ("nearest", "bilinear"),
-            "decoder_interpolation",
-        ),
+        ENCODER_DEPTH,
+        DECODER_CHANNELS,
+        DECODER_ATTENTION,
+        NORM,
+        INTERPOLATION,
         Option("residual", False, "Residual units in the decoder"),
     ),
-    refusal=_refuses_unet,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="Unet",
 )

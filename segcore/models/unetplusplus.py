@@ -14,15 +14,23 @@ from typing import TYPE_CHECKING, Any, cast
 
 from segcore.models.encoder_table import refuse
 from segcore.models.registry import Option, register
+from segcore.models.smp_options import (
+    DECODER_ATTENTION,
+    DECODER_CHANNELS,
+    DEFAULT_ENCODER,
+    ENCODER_DEPTH,
+    INTERPOLATION,
+    NORM,
+    SMP_LICENCE,
+)
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def _refuses_unetplusplus(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("U-Net++", encoder, options, half=True)
+def _refuses_unetplusplus(title: str, encoder: str, options: Mapping[str, Any]) -> str | None:
+    return refuse(title, encoder, options, half=True)
 
 
 @register(
@@ -34,40 +42,11 @@ def _refuses_unetplusplus(encoder: str, options: Mapping[str, Any]) -> str | Non
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option(
-            "decoder_channels",
-            [256, 128, 64, 32, 16],
-            "Channels of the decoder's steps, one for each stage of the encoder",
-            argument="decoder_channels",
-        ),
-        Option(
-            "decoder_attention",
-            None,
-            "None, or scse: squeeze and excitation in the decoder",
-            (None, "scse"),
-            "decoder_attention_type",
-        ),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "instancenorm", "identity"),
-            "decoder_use_norm",
-        ),
-        Option(
-            "interpolation",
-            "nearest",
-            "How features are enlarged in the decoder",
-            ("nearest", "bilinear"),
-            "decoder_interpolation",
-        ),
+        ENCODER_DEPTH,
+        DECODER_CHANNELS,
+        DECODER_ATTENTION,
+        NORM,
+        INTERPOLATION,
         Option("deep_supervision", False, "A head for each nested network while training"),
     ),
     refusal=_refuses_unetplusplus,

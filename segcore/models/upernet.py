@@ -7,20 +7,22 @@ segmentation_models_pytorch, which normalises the encoder's features by layer fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from segcore.models.encoder_table import refuse
-from segcore.models.registry import Option, register
+from segcore.models.registry import register
+from segcore.models.smp_options import (
+    DEFAULT_ENCODER,
+    ENCODER_DEPTH,
+    NORM,
+    PYRAMID_CHANNELS,
+    SMP_LICENCE,
+)
 from segcore.models.spec import ModelSpec
-from segcore.models.unet import DEFAULT_ENCODER, SMP_LICENCE
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _refuses_upernet(encoder: str, options: Mapping[str, Any]) -> str | None:
-    return refuse("UPerNet", encoder, options)
 
 
 @register(
@@ -32,23 +34,11 @@ def _refuses_upernet(encoder: str, options: Mapping[str, Any]) -> str | None:
     tasks=("semantic",),
     encoder=DEFAULT_ENCODER,
     options=(
-        Option(
-            "encoder_depth",
-            5,
-            "Stages of the encoder that are used; each halves the size",
-            (3, 4, 5),
-            "encoder_depth",
-        ),
-        Option("decoder_channels", 256, "Channels of the pyramid", argument="decoder_channels"),
-        Option(
-            "norm",
-            "batchnorm",
-            "What normalises in the decoder",
-            ("batchnorm", "identity"),
-            "decoder_use_norm",
-        ),
+        ENCODER_DEPTH,
+        PYRAMID_CHANNELS,
+        replace(NORM, choices=("batchnorm", "identity")),
     ),
-    refusal=_refuses_upernet,
+    refusal=refuse,
     licence=SMP_LICENCE,
     peer="UPerNet",
 )
