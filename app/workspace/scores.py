@@ -46,8 +46,8 @@ class Scores:
     pixel_accuracy : share of scored pixels that are right.
     left_out : share of pixels that truth leaves out.
     areas : class id -> pixels of the label.
-    since_opened : change of the mean IoU since the item was opened.
-    trend : mean IoU after each step since then, the first one when it was opened.
+    since_opened : change of the mean IoU since the item was opened with a mask, or had its first.
+    trend : mean IoU after each step since then; without a mask there is nothing to change from.
     has_truth : False if there is nothing to compare with.
     objects : of an item whose truth has objects; None where it has none or is too large.
     """
@@ -79,7 +79,8 @@ def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int
     mean_iou, counted = metrics.mean(iou)
     mean_dice, _ = metrics.mean(dice)
     pixels = item.shape.z * item.shape.y * item.shape.x
-    steps = (*trend, float(mean_iou))
+    has_mask = bool(matrix[:, :-1].any())
+    steps = (*trend, float(mean_iou)) if trend or has_mask else ()
     return Scores(
         iou=dict(zip(ids, iou.tolist(), strict=False)),
         dice=dict(zip(ids, dice.tolist(), strict=False)),
@@ -89,7 +90,7 @@ def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int
         pixel_accuracy=float(metrics.pixel_accuracy(matrix)),
         left_out=1.0 - float(np.sum(matrix)) / max(1, pixels),
         areas=areas,
-        since_opened=steps[-1] - steps[0],
+        since_opened=steps[-1] - steps[0] if steps else math.nan,
         trend=steps,
         has_truth=True,
     )

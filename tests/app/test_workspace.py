@@ -90,6 +90,20 @@ def test_a_stroke_changes_scores_history_and_state(open_workspace: Workspace, qt
     assert w.scores.trend[0] == pytest.approx(before)
 
 
+def test_the_first_mask_of_an_item_is_no_gain(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    without = next(i for i in w.queue.order if w.queue.state(i) == "new")
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.open_item(without)
+    qtbot.waitUntil(lambda: w.scores.has_truth and w.scores.mean_iou == 0.0, timeout=20_000)
+    assert w.scores.trend == ()
+    assert math.isnan(w.scores.since_opened)
+    w.submit(stroke(w, 340.5, 200.5, 4))
+    qtbot.waitUntil(lambda: w.scores.mean_iou > 0, timeout=20_000)
+    assert w.scores.trend == (w.scores.mean_iou,)
+    assert w.scores.since_opened == 0.0
+
+
 def test_undo_and_redo_walk_back_and_forth(open_workspace: Workspace, qtbot: Any) -> None:
     w = open_workspace
     assert w.labels is not None
