@@ -56,7 +56,7 @@ def commands() -> str:
 def _parameters(function: Callable[..., Any]) -> Iterable[tuple[str, str]]:
     hints = typing.get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
-        hint = hints[name]
+        hint = hints.get(name, parameter.annotation)  # a recipe's options have no name in the code
         if typing.get_origin(hint) is not typing.Annotated:
             continue  # Typer's own context
         kind, row = typing.get_args(hint)[:2]
@@ -68,7 +68,8 @@ def _parameters(function: Callable[..., Any]) -> Iterable[tuple[str, str]]:
             # In `Annotated` the first name stands where the default used to.
             names = [n for n in (row.default, *(row.param_decls or ())) if str(n).startswith("-")]
             flag = names[0] if names else "--" + name.replace("_", "-")
-            title = f"`{flag}`" if kind is bool else f"`{flag} {row.metavar or _type_of(kind)}`"
+            switch = bool in (kind, *typing.get_args(kind))
+            title = f"`{flag}`" if switch else f"`{flag} {row.metavar or _type_of(kind)}`"
             if not optional:
                 title += " (needed)"
         text = row.help or ""

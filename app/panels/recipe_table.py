@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -35,8 +34,6 @@ class RecipeTable(QWidget):
         self.fields: dict[str, QWidget] = {}
         self._values: dict[str, Any] = {}
         self._errors: dict[str, ThemedLabel] = {}
-        hints = typing.get_type_hints(Recipe)
-        self._may_be_none = {n for n, kind in hints.items() if type(None) in typing.get_args(kind)}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
@@ -86,7 +83,7 @@ class RecipeTable(QWidget):
         if not text:
             self._take(row, row.default)
             return
-        if text.casefold() == "none" and row.name in self._may_be_none:
+        if text.casefold() == "none" and row.optional:
             self._take(row, None)
             return
         try:

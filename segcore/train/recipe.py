@@ -118,7 +118,11 @@ class Recipe:
         default="model", metadata=_say("Intensity preparation of a new model")
     )
     targets: Targets = field(
-        default="reviewed", metadata=_say("Which labels: reviewed, truth, or all")
+        default="reviewed",
+        metadata=_say(
+            "Labels that a person corrected or accepted; truth; or truth where there is one, else "
+            "reviewed"
+        ),
     )
     checkpoint_seconds: float = field(default=60.0, metadata=_say("Seconds between checkpoints"))
     half: bool = field(
@@ -220,13 +224,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One row of the table of settings."""
+    """One row of the table of settings; an optional one may be None."""
 
     name: str
     type: str
     default: Any
     help: str
     choices: tuple[str, ...]
+    optional: bool
 
 
 def describe() -> list[SettingRow]:
@@ -240,7 +245,8 @@ def describe() -> list[SettingRow]:
         name = "choice" if choices else str(getattr(kind, "__name__", kind))
         if not choices and get_args(kind):
             name = next(a.__name__ for a in get_args(kind) if a is not type(None))
-        rows.append(SettingRow(row.name, name, default, row.metadata["help"], choices))
+        optional = type(None) in get_args(kind)
+        rows.append(SettingRow(row.name, name, default, row.metadata["help"], choices, optional))
     return rows
 
 

@@ -23,7 +23,7 @@ from segcore.projects.training import (
     split_items,
 )
 from segcore.store import Project
-from segcore.train import read_frozen, runs
+from segcore.train import Recipe, describe, read_frozen, runs
 from segcore.train.preflight import SAMPLE_OF
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,4 +331,35 @@ def test_settings_that_make_no_sense_are_refused_before_anything_is_made(
     result = maskwright("train", project, *targets, *arguments)
     assert result.code == 1
     assert word in result.err
+    assert list((project / "runs").iterdir()) == []
+
+
+def test_every_setting_of_the_recipe_is_an_option(maskwright: Command) -> None:
+    shown = maskwright("train", "--help").out
+    for row in describe():
+        assert f"--{row.name.replace('_', '-')}" in shown, row.name
+
+
+def test_settings_of_the_command_line_reach_the_run(
+    done: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segcore.projects.learning.run_here", lambda *_: {"cancelled": False})
+    monkeypatch.setattr("segcore.projects.learning.sentences", lambda _: [])
+    done(
+        "train", project, "--targets", "truth", "--name", "set", "--steps", 3, "--weights", "none",
+        "--optimiser", "sgd", "--schedule", "cosine", "--flip-vertical", 0.5, "--no-half",
+        "--loss", "lovasz+0.5*focal", "--crop-height", 64,
+    )  # fmt: skip
+    recipe = runs.read_run(project / "runs" / "set").recipe
+    assert recipe == Recipe(
+        targets="truth", steps=3, weights=None, optimiser="sgd", schedule="cosine",
+        flip_vertical=0.5, half=False, loss="lovasz+0.5*focal", crop_height=64,
+    )  # fmt: skip
+
+
+def test_a_setting_that_is_not_in_the_table_is_named(maskwright: Command, project: Path) -> None:
+    result = maskwright("train", project, "--targets", "truth", "--optimiser", "adagrad")
+    assert result.code == 1
+    assert 'optimiser is "adagrad"' in result.err
+    assert "adamw, sgd, ranger" in result.err
     assert list((project / "runs").iterdir()) == []

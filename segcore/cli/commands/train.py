@@ -9,34 +9,13 @@ import typer
 
 from segcore.cli import console
 from segcore.cli.command import Command
+from segcore.cli.recipe_options import chosen, with_recipe_options
 
 
+@with_recipe_options
 def train(
     target: Annotated[Path, typer.Argument(metavar="PROJECT|RUN_DIR", help="What to train.")],
-    targets: Annotated[
-        str | None,
-        typer.Option(
-            metavar="reviewed|truth|all",
-            help="Labels that a person corrected or accepted; truth; or truth where there is one, "
-            "else reviewed.",
-        ),
-    ] = None,
     items: Annotated[str | None, typer.Option(metavar="GLOB", help="Names of the items.")] = None,
-    arch: Annotated[str | None, typer.Option(help="Architecture; see maskwright models.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of the architecture.")] = None,
-    options: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME=VALUE...", help="Options of the architecture, such as stride=16."
-        ),
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="Pictures in one step; 8 unless told.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the items.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Most minutes of wall time.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    loss: Annotated[str | None, typer.Option(help="Sum of ce, dice, iou, such as ce+dice.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -48,22 +27,10 @@ def train(
         str | None, typer.Option(metavar="RUN", help="Go on with a run of this project.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    **given: Any,
 ) -> None:
     """Train a model."""
-    chosen = {
-        "targets": targets,
-        "arch": arch,
-        "encoder": encoder,
-        "options": options,
-        "batch": batch,
-        "steps": steps,
-        "epochs": epochs,
-        "minutes": minutes,
-        "lr": lr,
-        "loss": loss,
-        "seed": seed,
-    }
-    settings = {key: value for key, value in chosen.items() if value is not None}
+    settings = chosen(given)
     run_dir = _prepared(target, settings, items, start, name, resume)
     from segcore.projects.learning import run_here, sentences
 
