@@ -24,9 +24,9 @@ from segcore.images.orientation import upright, upright_size
 from segcore.images.raster_header import RasterHeader, read_header, recognise
 from segcore.images.source import ImageInfo, ImageSource, check_decoded_size
 
-# OpenCV prints complaints of its decoders to the terminal; ours come as sentences.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
+# OpenCV prints complaints of its decoders to the terminal; ours come as sentences. Level 0 is
+# silent; OpenCV 5 moved the function.
+(cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
 
 # OpenCV decodes no more; its own sentence would name its source code.
 _MOST_PIXELS = 1 << 30
