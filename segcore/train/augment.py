@@ -1,135 +1,168 @@
-"""Random magnification, crop, flips, turns and colour of one training picture, by cv2 and numpy."""
+"""Random magnification, crop, rotation, flips and turns of one training picture and its target.
+
+The numbers are drawn here, from a generator that belongs to the batch; what is done with them is
+torchvision's (``torchvision.transforms.v2.functional``). Its transforms that draw for themselves
+do it from torch's one generator for all threads, and a batch made ahead of its step would then
+change the step's own chance, and a resumed run would see other batches.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
 
-from segcore.train.recipe import Colour, Recipe
-
-_STRENGTH: dict[Colour, float] = {"none": 0.0, "mild": 1.0, "strong": 2.0}
+from segcore.train.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Which part of a picture becomes a training crop, and how."""
+    """Which part of a picture becomes a training crop, and how.
 
-    y: float
-    x: float
-    scale: float
-    flip: bool
-    flip_vertical: bool
-    turns: int
+    Parameters
+    ----------
+    top, left, height, width : the part, in the picture's pixels; it may reach beyond the picture.
+    angle : degrees by which it is then rotated, about the crop's centre. The part is as much
+        larger that no corner is empty.
+    margin : rows and columns that are cut off on each side after the rotation, in the crop's own
+        pixels.
+    flip, flip_vertical : mirrored left to right, top to bottom; turns : quarter turns.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    angle: float = 0.0
+    margin: tuple[int, int] = (0, 0)
+    flip: bool = False
+    flip_vertical: bool = False
+    turns: int = 0
 
 
 def choose_crop(
     size: tuple[int, int], crop: tuple[int, int], recipe: Recipe, rng: np.random.Generator
 ) -> Crop:
-    """A random place, magnification and mirroring of a crop (h, w) for a picture `size` (h, w)."""
+    """A random place, magnification, rotation and mirroring of a crop (h, w) of a picture (h, w).
+
+    The part is of whole pixels, so its sides are magnified by what was drawn within half a pixel
+    of the part.
+    """
     scale = float(np.exp(rng.uniform(np.log(recipe.scale_low), np.log(recipe.scale_high))))
-    free_y = size[0] - crop[0] / scale
-    free_x = size[1] - crop[1] / scale
-    # A picture smaller than the crop is laid at random within it.
-    y = rng.uniform(min(0.0, free_y), max(0.0, free_y))
-    x = rng.uniform(min(0.0, free_x), max(0.0, free_x))
+    angle = float(rng.uniform(-recipe.rotate, recipe.rotate)) if recipe.rotate else 0.0
+    margin = margin_of(crop, angle)
+    top, height = _part(size[0], crop[0], margin[0], scale, rng)
+    left, width = _part(size[1], crop[1], margin[1], scale, rng)
     turns = 0
     if crop[0] == crop[1] and rng.random() < recipe.turn:
         turns = int(rng.integers(1, 4))
-    return Crop(y, x, scale, rng.random() < recipe.flip, rng.random() < recipe.flip_vertical, turns)
+    flip, flip_vertical = rng.random() < recipe.flip, rng.random() < recipe.flip_vertical
+    return Crop(top, left, height, width, angle, margin, flip, flip_vertical, turns)
 
 
-def cut(
-    image: NDArray[Any], target: NDArray[np.uint16], crop: Crop, height: int, width: int
+def _part(
+    whole: int, side: int, rim: int, scale: float, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Where along an axis the part begins that is magnified to a side with its rims; its length."""
+    inner = max(1, round(side / scale))
+    free = whole - inner
+    # A picture smaller than the crop is laid at random within it.
+    at = int(rng.integers(min(0, free), max(0, free) + 1))
+    outer = max(1, round((side + 2 * rim) / scale))
+    return at - (outer - inner) // 2, outer
+
+
+def margin_of(crop: tuple[int, int], angle: float) -> tuple[int, int]:
+    """Rows and columns around a crop (h, w) that come into it when it is rotated by degrees."""
+    if not angle:
+        return 0, 0
+    turned = np.radians(abs(angle))
+    sine, cosine = abs(np.sin(turned)), abs(np.cos(turned))
+    (height, width), reach = crop, []
+    for side, needed in (
+        (height, height * cosine + width * sine),
+        (width, width * cosine + height * sine),
+    ):
+        reach.append(max(0, int(np.ceil((needed - side) / 2))) + 1)  # 1 for the interpolation
+    return reach[0], reach[1]
+
+
+def window(
+    image: NDArray[Any], target: NDArray[np.uint16], crop: Crop
 ) -> tuple[NDArray[Any], NDArray[np.uint16]]:
-    """The crop of picture and target; outside the picture the image is mirrored, the target 0.
+    """The part of picture and target that a crop is made of.
+
+    Outside the picture the image is mirrored and the target 0. Only the part is touched, so a
+    large picture costs no more than a small one.
 
     Parameters
     ----------
-    image : (h, w, c).
-    target : (h, w) uint16, or (h, w, 2): classes, and the numbers of objects.
+    image : (h, w, c), any dtype; target : (h, w) uint16, or (h, w, k): planes that move together.
+    """
+    rows = np.arange(crop.top, crop.top + crop.height)
+    columns = np.arange(crop.left, crop.left + crop.width)
+    height, width = image.shape[:2]
+    in_y, in_x = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    if in_y.all() and in_x.all():
+        here = np.s_[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        return image[here], target[here]
+    seen = image[np.ix_(_mirrored(rows, height), _mirrored(columns, width))]
+    told = np.zeros((crop.height, crop.width, *target.shape[2:]), target.dtype)
+    told[np.ix_(in_y, in_x)] = target[np.ix_(rows[in_y], columns[in_x])]
+    return seen, told
+
+
+def _mirrored(at: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Places beyond an axis as a mirror on its last pixel shows them, again and again."""
+    if count == 1:
+        return np.zeros_like(at)
+    period = 2 * (count - 1)
+    folded = at % period
+    return np.asarray(np.minimum(folded, period - folded))
+
+
+def place(
+    values: NDArray[np.float32], target: NDArray[np.uint16], crop: Crop, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """A crop of `size` (h, w) out of its `window`; picture and target go the same way.
+
+    Parameters
+    ----------
+    values : (c, h, w), prepared, so that what is not finite cannot spread.
+    target : (h, w), or (h, w, k).
 
     Returns
     -------
-    (height, width, c) of the image's dtype, and (height, width) or (height, width, 2) uint16. Of
-    an object at the rim what is inside is left, with its number.
+    (c, h, w) float32, and (h, w) or (h, w, k) int32 with no value that was not there, but 0.
     """
-    # Only the part that is needed is touched: a large picture costs no more than a small one.
-    reach_y, reach_x = height / crop.scale, width / crop.scale
-    top, left = max(0, int(crop.y) - 2), max(0, int(crop.x) - 2)
-    bottom = min(image.shape[0], int(np.ceil(crop.y + reach_y)) + 2)
-    right = min(image.shape[1], int(np.ceil(crop.x + reach_x)) + 2)
-    image, target = image[top:bottom, left:right], target[top:bottom, left:right]
-    # Pixels are squares: the centre of output pixel j lies at (j + 0.5) / scale + x.
-    half = 0.5 * crop.scale - 0.5
-    matrix = np.array(
-        [
-            [crop.scale, 0.0, half - (crop.x - left) * crop.scale],
-            [0.0, crop.scale, half - (crop.y - top) * crop.scale],
-        ]
-    )
-    if crop.scale < 0.75:  # shrunk by much: average first, else fine structures alias
-        image = cv2.blur(image, (2, 2)).reshape(image.shape)
-    picture = _warp(image, matrix, width, height, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-    label = _warp(target, matrix, width, height, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    if picture.ndim == 2:
-        picture = picture[:, :, None]
+    planes = target[:, :, None] if target.ndim == 2 else target
+    image = torch.from_numpy(np.ascontiguousarray(values))
+    # torch can do little with uint16.
+    label = torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1).astype(np.int32)))
+    outer = [size[0] + 2 * crop.margin[0], size[1] + 2 * crop.margin[1]]
+    image = functional.resize_image(image, outer, InterpolationMode.BILINEAR, antialias=True)
+    # Not as a Mask: for one, torchvision before 0.29 takes "nearest" whatever it is told, which
+    # floors, and so shifts the target by up to half a pixel against the picture.
+    label = functional.resize_image(label, outer, InterpolationMode.NEAREST_EXACT)
+    if crop.angle:
+        # After the magnification: a pixel of the target is a square then, and keeps its edges.
+        image = functional.rotate_image(image, crop.angle, InterpolationMode.BILINEAR)
+        label = functional.rotate_image(label, crop.angle, InterpolationMode.NEAREST)
+        image = functional.crop_image(image, *crop.margin, *size)
+        label = functional.crop_image(label, *crop.margin, *size)
     if crop.flip:
-        picture, label = picture[:, ::-1], label[:, ::-1]
+        image = functional.horizontal_flip_image(image)
+        label = functional.horizontal_flip_image(label)
     if crop.flip_vertical:
-        picture, label = picture[::-1], label[::-1]
+        image = functional.vertical_flip_image(image)
+        label = functional.vertical_flip_image(label)
     if crop.turns:
-        picture, label = np.rot90(picture, crop.turns), np.rot90(label, crop.turns)
-    return np.ascontiguousarray(picture), np.ascontiguousarray(label)
-
-
-def _warp(
-    values: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int, how: int, rim: int
-) -> NDArray[Any]:
-    native = values.dtype
-    if native not in (np.uint8, np.uint16, np.int16, np.float32):
-        values = values.astype(np.float32)
-    result: NDArray[Any] = cv2.warpAffine(
-        np.ascontiguousarray(values), matrix, (width, height), flags=how, borderMode=rim
-    )
-    return result
-
-
-def jitter(
-    values: NDArray[np.float32], colour: Colour, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Random brightness, contrast and colour of a prepared picture (c, h, w), in place.
-
-    It works on prepared values, so 8-bit photographs and 16-bit scans are treated alike.
-    "strong" also turns some pictures grey, some inside out and bends their curve: for models
-    that must not care which microscope or stain a picture comes from.
-    """
-    strength = _STRENGTH[colour]
-    if not strength:
-        return values
-    channels = values.shape[0]
-    if colour == "strong" and channels > 1 and rng.random() < 0.3:
-        values[:] = values.mean(0, keepdims=True)
-    if colour == "strong" and rng.random() < 0.3:
-        np.negative(values, out=values)
-    if colour == "strong" and rng.random() < 0.5:
-        low, high = float(values.min()), float(values.max())
-        if high > low:
-            values -= low
-            values /= high - low
-            np.power(values, np.exp(rng.uniform(-0.7, 0.7)), out=values)
-            values *= high - low
-            values += low
-    contrast = np.exp(rng.uniform(-0.22, 0.22) * strength)
-    brightness = rng.uniform(-0.2, 0.2) * strength
-    tint = rng.uniform(-0.06, 0.06, (channels, 1, 1)) * strength
-    if channels == 3 and rng.random() < 0.5:
-        grey = values.mean(0, keepdims=True)
-        share = np.float32(rng.uniform(0.0, 0.4) * strength)
-        values += (grey - values) * min(share, np.float32(0.9))
-    values *= np.float32(contrast)
-    values += (brightness + tint).astype(np.float32)
-    return values
+        image = functional.rotate_image(image, 90.0 * crop.turns)
+        label = functional.rotate_image(label, 90.0 * crop.turns)
+    told = label.permute(1, 2, 0).contiguous().numpy()
+    return image.contiguous().numpy(), told[..., 0] if target.ndim == 2 else told

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from segcore.base import BadFile, ClassSet
 from segcore.models.prepare import Preparation, Statistics, as_channels, prepare, statistics
-from segcore.train.augment import choose_crop, cut, jitter
+from segcore.train.augment import choose_crop, place, window
 from segcore.train.frozen import FrozenItem
+from segcore.train.intensity import alter
 from segcore.train.losses import IGNORE
 from segcore.train.recipe import Recipe
 
@@ -176,9 +177,10 @@ class Batches:
         for k, item in enumerate(chosen):
             picture = self.cache.get(item)
             crop = choose_crop(item.size, self.crop, recipe, rng)
-            values, label = cut(picture.values, picture.target, crop, height, width)
-            ready = jitter(prepare(values, self._preparation, picture.whole), recipe.colour, rng)
-            images[k] = ready  # a single channel is repeated into all
+            part, told = window(picture.values, picture.target, crop)
+            values = prepare(part, self._preparation, picture.whole)
+            values, label = place(values, told, crop, self.crop)
+            images[k] = alter(values, recipe, rng)  # a single channel is repeated into all
             if label.ndim == 3:
                 assert objects is not None
                 label, objects[k] = label[..., 0], label[..., 1]
@@ -191,9 +193,14 @@ class Batches:
         return Batch(number, torch.from_numpy(images), torch.from_numpy(target), weight, numbers)
 
     def ahead(self, first: int, depth: int = 3) -> Generator[Batch, None, None]:
-        """Batches from `first` on without end, made by a thread up to `depth` ahead."""
+        """Batches from `first` on without end, made by a thread up to `depth` ahead.
+
+        It takes one core: with as many as the step, each would wait at every operation for cores
+        that the other holds.
+        """
         ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
-        stop = threading.Event()
+        stop, alone = threading.Event(), threading.Event()
+        cores = torch.get_num_threads()
 
         def put(value: Batch | BaseException) -> bool:
             while not stop.is_set():
@@ -205,6 +212,11 @@ class Batches:
             return False
 
         def work() -> None:
+            # torch keeps the number by thread, takes it when a thread first asks, and remembers
+            # it for threads to come: so it is asked first, and set again below for those.
+            torch.get_num_threads()
+            torch.set_num_threads(1)
+            alone.set()
             number = first
             try:
                 while put(self.make(number)):
@@ -214,6 +226,8 @@ class Batches:
 
         thread = threading.Thread(target=work, name="batches", daemon=True)
         thread.start()
+        alone.wait()
+        torch.set_num_threads(cores)
         try:
             while True:
                 value = ready.get()

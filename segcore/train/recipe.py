@@ -63,7 +63,14 @@ class Recipe:
     flip: float = field(default=0.5, metadata=_say("Chance of a left-right flip"))
     flip_vertical: float = field(default=0.0, metadata=_say("Chance of a top-bottom flip"))
     turn: float = field(default=0.0, metadata=_say("Chance of a quarter turn"))
+    rotate: float = field(default=0.0, metadata=_say("Largest random rotation in degrees"))
     colour: Colour = field(default="mild", metadata=_say("Random brightness, contrast and colour"))
+    blur: float = field(
+        default=0.0, metadata=_say("Largest random blur, the standard deviation in pixels")
+    )
+    noise: float = field(
+        default=0.0, metadata=_say("Largest random noise, as a share of the values' own spread")
+    )
     lr: float | None = field(
         default=None, metadata=_say("Highest learning rate; default 1e-3, 4e-4 when fine-tuning")
     )
@@ -149,6 +156,9 @@ class Recipe:
             ("crop_height", self.crop_height is None or self.crop_height >= 32, "at least 32"),
             ("crop_width", self.crop_width is None or self.crop_width >= 32, "at least 32"),
             ("scale_low", 0 < self.scale_low <= self.scale_high, "above 0, at most scale_high"),
+            ("rotate", 0 <= self.rotate <= 180, "from 0 to 180"),
+            ("blur", 0 <= self.blur <= 10, "from 0 to 10"),
+            ("noise", 0 <= self.noise <= 10, "from 0 to 10"),
             ("lr", self.lr is None or self.lr > 0, "above 0"),
             ("ema", 0 <= self.ema < 1, "from 0 to below 1"),
             ("replay", 0 <= self.replay < 1, "from 0 to below 1"),

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from segcore import images
 from segcore.base import CLASS_PRESETS, BadFile, ClassSet, SizeMismatch
 from segcore.models import Preparation
 from segcore.train import Recipe, TrainItem, freeze, read_frozen
-from segcore.train.data import Batches, PictureCache, channel_table, read_values
+from segcore.train.data import Batch, Batches, PictureCache, channel_table, read_values
 from segcore.train.losses import IGNORE
 
 CAMVID = CLASS_PRESETS["camvid"]
 RECIPE = Recipe(batch=4, crop_height=32, crop_width=32)
+EVERYTHING = RECIPE.changed(
+    flip_vertical=0.5, turn=0.5, rotate=20, colour="strong", blur=1.5, noise=0.2
+)
 
 
 def write(path: Path, seed: int = 0, size: tuple[int, int] = (40, 50)) -> Path:
@@ -109,25 +114,92 @@ def test_a_changed_image_is_noticed(tmp_path: Path) -> None:
 # -- batches -----------------------------------------------------------------------------------
 
 
-def test_a_batch_depends_on_its_number_only(tmp_path: Path) -> None:
-    one = batches(tmp_path, "train train train")
-    other = batches(tmp_path, "train train train")
+@pytest.mark.parametrize("recipe", [RECIPE, EVERYTHING], ids=["usual", "everything"])
+def test_a_batch_depends_on_its_number_only(tmp_path: Path, recipe: Recipe) -> None:
+    one = batches(tmp_path, "train train train", recipe)
+    torch.manual_seed(7)
+    other = batches(tmp_path, "train train train", recipe)
     for number in (5, 0, 17):
         first, second = one.make(number), other.make(number)
         assert torch.equal(first.images, second.images)
         assert torch.equal(first.target, second.target)
     assert not torch.equal(one.make(1).images, one.make(2).images)
-    reseeded = batches(tmp_path, "train train train", RECIPE.changed(seed=1))
+    reseeded = batches(tmp_path, "train train train", recipe.changed(seed=1))
     assert not torch.equal(one.make(0).images, reseeded.make(0).images)
 
 
-def test_batches_made_ahead_are_the_same_ones_in_order(tmp_path: Path) -> None:
-    made = batches(tmp_path, "train train")
-    with contextlib.closing(made.ahead(3)) as stream:
-        ahead = [next(stream) for _ in range(4)]
-    assert [b.number for b in ahead] == [3, 4, 5, 6]
-    again = batches(tmp_path, "train train")
-    assert all(torch.equal(b.images, again.make(b.number).images) for b in ahead)
+def test_making_a_batch_leaves_the_chance_of_the_step_alone(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train", EVERYTHING)
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    made.make(0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (np.random.get_state()[1] == numpys).all()  # noqa: NPY002
+
+
+def test_a_run_that_goes_on_sees_the_batches_it_would_have_seen(tmp_path: Path) -> None:
+    made = batches(tmp_path, "train train", EVERYTHING)
+    with contextlib.closing(made.ahead(0)) as stream:
+        whole = [next(stream) for _ in range(7)]
+    again = batches(tmp_path, "train train", EVERYTHING)
+    with contextlib.closing(again.ahead(3)) as stream:
+        rest = [next(stream) for _ in range(4)]
+    assert [b.number for b in rest] == [3, 4, 5, 6]
+    for one, other in zip(whole[3:], rest, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.target, other.target)
+
+
+def test_batches_made_ahead_take_one_core_and_leave_the_step_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = batches(tmp_path, "train")
+    seen: list[int] = []
+    make = made.make
+
+    def watched(number: int) -> Batch:
+        seen.append(torch.get_num_threads())
+        return make(number)
+
+    monkeypatch.setattr(made, "make", watched)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with contextlib.closing(made.ahead(0)) as stream:
+            next(stream)
+            assert torch.get_num_threads() == 3
+            with ThreadPoolExecutor(1) as later:
+                assert later.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3, 7])
+def test_pictures_of_any_depth_and_number_of_channels_are_augmented(
+    tmp_path: Path, kind: str, channels: int
+) -> None:
+    shape = (40, 50) if channels == 1 else (40, 50, channels)
+    values = np.random.default_rng(0).integers(0, 200, shape).astype(kind)
+    if kind == "float32":
+        values[5:9, 5:9] = np.nan
+    path = tmp_path / "p.tif"
+    planar = values if channels in (1, 3) else np.moveaxis(values, -1, 0)
+    tifffile.imwrite(
+        path,
+        planar,
+        photometric="rgb" if channels == 3 else "minisblack",
+        planarconfig="separate" if channels == 7 else None,
+    )
+    data = freeze([TrainItem("p", (path,), np.ones((40, 50), np.uint16))], tmp_path / "r", CAMVID)
+    taken = 3 if channels == 1 else channels
+    made = Batches(data.items, (), EVERYTHING, Preparation(), taken, channel_table(CAMVID))
+    batch = made.make(0)
+    assert batch.images.shape == (4, taken, 32, 32)
+    assert torch.isfinite(batch.images).all()
+    assert batch.images.std() > 0.1
 
 
 def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from segcore.base import ClassSet, MaskwrightError, SizeMismatch
 from segcore.infer.device import Device, choose_device
 from segcore.models import load_model
 from segcore.train import Recipe, TrainItem, freeze, make_run, read_frozen, train
-from segcore.train.augment import Crop, cut
 from segcore.train.checkpoint import Progress, save_checkpoint
 from segcore.train.score import score
 from segcore.train.work import Work, set_up
@@ -105,22 +104,6 @@ def test_objects_of_another_size_than_the_image_are_refused(tmp_path: Path) -> N
     item = TrainItem("a", (tmp_path / "a.png",), np.ones((8, 8), np.uint16), instances=wrong)
     with pytest.raises(SizeMismatch, match="8 x 8 and its label 9 x 8"):
         run_of(tmp_path, [item])
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_crop_takes_classes_and_objects_along_alike(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    numbers = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((20, 20))).astype(np.uint16)
-    classes = (numbers % 3 + 1).astype(np.uint16)
-    image = np.zeros((60, 80, 3), np.uint8)
-    y, x = rng.uniform(-5, 10, 2)
-    crop = Crop(y, x, rng.uniform(0.6, 2), True, True, seed % 4)
-    _, both = cut(image, np.stack((classes, numbers), -1), crop, 48, 48)
-    _, alone = cut(image, classes, crop, 48, 48)
-    assert (both[..., 0] == alone).all()
-    inside = both[..., 1] > 0
-    assert inside.any()
-    assert (both[..., 0][inside] == both[..., 1][inside] % 3 + 1).all()
 
 
 def test_a_batch_tells_objects_where_an_item_has_them(shared_data: Path, tmp_path: Path) -> None:
