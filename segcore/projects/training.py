@@ -30,7 +30,7 @@ from segcore.store.sources import digest_source
 from segcore.train import Recipe, TrainItem, freeze, make_run
 from segcore.train import runs as run_folders
 from segcore.train.frozen import Role
-from segcore.train.preflight import SAMPLE_OF
+from segcore.train.preflight import SAMPLE_CROP, SAMPLE_OF
 
 GAP = 5  # neighbours of a held-out stretch of one sequence that are not trained on
 _NAME = re.compile(r"[\w][\w .+-]{0,80}")
@@ -83,8 +83,10 @@ def prepare_run(project: Project, wanted: NewRun, stage: Stage = silent) -> Path
     return run_dir
 
 
-def prepare_sample(project: Project, wanted: NewRun, run_dir: Path) -> None:
-    """Freeze some of the pictures of a run, so that its steps can be measured.
+def prepare_sample(
+    project: Project, wanted: NewRun, run_dir: Path, most: int | None = None
+) -> None:
+    """Freeze some of the pictures of a run, so that its steps can be measured, or its crops seen.
 
     The steps are those of the whole: the same model, recipe, crop and mixture. Nothing is written
     to the project. How much the whole would be is noted for `segcore.train.measure`.
@@ -92,27 +94,31 @@ def prepare_sample(project: Project, wanted: NewRun, run_dir: Path) -> None:
     Parameters
     ----------
     run_dir : where the sample is made, a folder outside of the project.
+    most : items to train on, and as many learned earlier; None is what the measured steps see.
 
     Raises
     ------
     NothingToLearn, NoModel, MaskwrightError : as `prepare_run`.
     """
     base, recipe, training, held, _ = _selected(project, wanted)
-    height, width = recipe.crop([(item.shape.y, item.shape.x) for item in training])
+    sizes = [(item.shape.y, item.shape.x) for item in training]
+    height, width = recipe.crop(sizes)
+    usual = recipe.changed(crop_height=None, crop_width=None).crop(sizes)
     steps = recipe.total_steps(len(training))
     recipe = recipe.changed(steps=steps, crop_height=height, crop_width=width)
-    # As many as the measured steps see; of each item of a volume all slices come along.
-    some = _spread(training, 4 * recipe.batch)
+    most = most or 4 * recipe.batch
+    some = _spread(training, most)  # of each item of a volume all slices come along
     kept = _spread(held, 1)
     make_run(run_dir, recipe, name="sample", project=str(project.path), base=base)
-    items = list(_train_items(project, recipe, some, kept, base, silent, earlier=4 * recipe.batch))
+    items = list(_train_items(project, recipe, some, kept, base, silent, earlier=most))
     count = Counter(item.role for item in items)
     whole = {
         "train": count["train"] * len(training) // len(some),
         "replay": earlier_count(base) if base is not None and count["replay"] else 0,
         "held_out": count["held_out"] * len(held) // max(1, len(kept)),
     }
-    freeze(items, run_dir, project.classes, notes={SAMPLE_OF: whole})
+    notes = {SAMPLE_OF: whole, SAMPLE_CROP: list(usual)}
+    freeze(items, run_dir, project.classes, notes=notes)
 
 
 def fine_tuning(project: Project, steps: int | None = None) -> NewRun:

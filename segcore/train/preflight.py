@@ -22,6 +22,8 @@ FEW_ITEMS = 3
 WORTH_MEASURING = 40
 # The note in the frozen data of a sample: how many pictures of each role the whole run has.
 SAMPLE_OF = "sample_of"
+# Beside it: rows and columns of a crop where the recipe leaves them open, from all pictures.
+SAMPLE_CROP = "sample_crop"
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,8 @@ from torch import Tensor, nn
 from segcore.base import MaskwrightError
 from segcore.infer.device import Device, is_out_of_memory
 from segcore.models.building import build
-from segcore.models.encoders import encoder_preparation
 from segcore.models.heads import for_project
 from segcore.models.output import Targets
-from segcore.models.prepare import Preparation
 from segcore.models.segmodel import SegModel
 from segcore.models.weights import load_model
 from segcore.train import runs
@@ -31,6 +29,7 @@ from segcore.train.frozen import FrozenData, FrozenItem
 from segcore.train.losses import LossSettings, combined
 from segcore.train.optimise import RunningMean, make_optimiser, rate_factor
 from segcore.train.recipe import Recipe, parse_loss, parse_options
+from segcore.train.seen import seen_by_model
 from segcore.train.sides import sides
 
 _KEPT = "keeps_statistics"
@@ -213,11 +212,7 @@ def start_model(
         old = load_model(run_dir / runs.BASE)
         model, _ = for_project(old, data.classes)
         return model, old
-    channels = _channels(data.items[0])
-    preparation: Preparation | None = None
-    if recipe.preparation != "model":
-        usual = encoder_preparation(recipe.encoder or "", channels)
-        preparation = Preparation(recipe.preparation, usual.mean, usual.std)
+    preparation, channels = seen_by_model(run_dir, recipe, data)
     model = build(
         recipe.arch,
         classes=data.classes,
@@ -227,24 +222,7 @@ def start_model(
         preparation=preparation,
         **parse_options(recipe.options),
     )
-    if preparation is not None:
-        usual = encoder_preparation(model.spec.encoder, channels)
-        model.spec = model.spec.changed(
-            preparation=Preparation(preparation.kind, usual.mean, usual.std)
-        )
     return model, None
-
-
-def _channels(item: FrozenItem) -> int:
-    """Channels of the model for such items: 3 for one (grey is repeated) or three, else as many.
-
-    Three, so that the encoder's first weights fit and grey and colour pictures go together.
-    """
-    from segcore.images import open_all
-
-    with open_all(item.sources, as_stack=item.as_stack) as source:
-        count = source.channels
-    return 3 if count == 1 else count
 
 
 def class_weights(items: Sequence[FrozenItem], model: SegModel, recipe: Recipe) -> Tensor:
