@@ -26,6 +26,7 @@ from segcore.service.protocol import (
     AnyJob,
     Cancel,
     Channel,
+    CropsMade,
     Event,
     Hello,
     JobChanged,
@@ -62,6 +63,7 @@ _ANSWERS = (
     | PredictionDone
     | ModelDescribed
     | ModelMeasured
+    | CropsMade
     | RegionSolved
     | ProbabilitiesFound
     | RegionRefined

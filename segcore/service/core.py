@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, Rect
 from segcore.service.protocol import (
+    CropsMade,
     Describe,
+    MakeCrops,
     Measure,
     ModelDescribed,
     ModelMeasured,
@@ -34,6 +36,7 @@ from segcore.service.worker import JobContext, Worker, connect_from_stdin, give_
 
 if TYPE_CHECKING:
     from segcore.infer import Predictor
+    from segcore.train.crops import CropMaker
 
 KEPT_MODELS = 3
 
@@ -272,6 +275,42 @@ def measure(job: Measure, context: JobContext, models: Models) -> None:
     context.send(ModelMeasured(context.number, context.key, cost.to_json(), rows))
 
 
+class Croppers:
+    """Makes crops of the run that was asked for last, whose decoded pictures it keeps."""
+
+    def __init__(self) -> None:
+        self._maker: CropMaker | None = None
+
+    def make(self, job: MakeCrops, context: JobContext) -> None:
+        """Answer a `MakeCrops` job.
+
+        Raises
+        ------
+        MaskwrightError : as a training of this run would.
+        """
+        from segcore.train import Recipe
+        from segcore.train.crops import CropMaker
+
+        run_dir = Path(job.run_dir)
+        if self._maker is None or self._maker.run_dir != run_dir:
+            self._maker = None  # its pictures first
+            self._maker = CropMaker(run_dir)
+        made = self._maker.make(Recipe(**job.settings), job.first, job.count)
+        context.check()
+        objects = np.zeros((0, 0, 0), np.int32) if made.objects is None else made.objects
+        context.send(
+            CropsMade(
+                context.number,
+                context.key,
+                made.images,
+                made.classes,
+                objects,
+                made.names,
+                made.earlier,
+            )
+        )
+
+
 def main() -> None:
     channel = connect_from_stdin("core")
     give_way()
@@ -281,7 +320,7 @@ def main() -> None:
     share_processor()
     from segcore.infer import choose_device
 
-    models = Models()
+    models, croppers = Models(), Croppers()
 
     def warm(job: Warm, context: JobContext) -> None:
         models.get(Path(job.model_path))
@@ -295,6 +334,7 @@ def main() -> None:
             Probabilities: lambda job, context: probabilities(job, context, models),
             Describe: describe,
             Measure: lambda job, context: measure(job, context, models),
+            MakeCrops: croppers.make,
             Warm: warm,
             Unload: unload,
         },

@@ -104,6 +104,23 @@ class Measure(Job, frozen=True, eq=False, kw_only=True):
     file: str = ""
 
 
+class MakeCrops(Job, frozen=True, eq=False, kw_only=True):
+    """Ask for crops as a training would see them; the answer is `CropsMade`.
+
+    Parameters
+    ----------
+    run_dir : of a prepared run, or a sample of one.
+    settings : of the recipe, by name.
+    first : number of the first batch.
+    count : how many crops.
+    """
+
+    run_dir: str
+    settings: dict[str, Any]
+    first: int = 0
+    count: int = 8
+
+
 class Warm(Job, frozen=True, eq=False, kw_only=True):
     """Load a model before it is needed."""
 
@@ -177,7 +194,7 @@ class Densecrf(Job, frozen=True, eq=False, kw_only=True):
 
 
 AnyJob: TypeAlias = (
-    Predict | Describe | Measure | Warm | Unload | Grabcut | Probabilities | Densecrf
+    Predict | Describe | Measure | MakeCrops | Warm | Unload | Grabcut | Probabilities | Densecrf
 )
 
 # -- to a process -------------------------------------------------------------------------------
@@ -313,6 +330,21 @@ class ModelMeasured(Event, frozen=True, eq=False):
     known: dict[str, dict[str, Any]]
 
 
+class CropsMade(Event, frozen=True, eq=False):
+    """Crops as a training would see them; what the arrays hold stands at `segcore.train.crops`.
+
+    `objects` has no rows where the run knows no objects.
+    """
+
+    number: int
+    key: str
+    images: NDArray[np.uint8]
+    classes: NDArray[np.uint16]
+    objects: NDArray[np.int32]
+    names: tuple[str, ...]
+    earlier: tuple[bool, ...]
+
+
 class RegionSolved(Event, frozen=True, eq=False):
     """A cut: `mask` (rect.height, rect.width) bool, True where the object is."""
 
@@ -363,6 +395,7 @@ AnyMessage: TypeAlias = (
     | PredictionDone
     | ModelDescribed
     | ModelMeasured
+    | CropsMade
     | RegionSolved
     | ProbabilitiesFound
     | RegionRefined
