@@ -56,9 +56,12 @@ def test_every_pixel_of_the_target_stays_on_its_pixel_of_the_picture(
     target = np.stack((rows, columns), -1)
     crop = choose_crop((120, 140), crop_size, recipe, np.random.default_rng(seed))
     image, told = cut(target.astype(np.float32), target, crop, crop_size)
-    # Where the mirror begins a straight line has a kink, which averaging rounds off.
-    at_rim = (told < 4).any(-1) | (told[..., 0] > 117) | (told[..., 1] > 137)
-    off = np.abs(image.transpose(1, 2, 0) - told)[~at_rim]
+    # Where the mirror begins a straight line has a kink, which averaging rounds off, and at the
+    # rim of the part it has fewer neighbours to average.
+    kinked = (told < 4).any(-1) | (told[..., 0] > 117) | (told[..., 1] > 137)
+    kinked[[0, 1, -2, -1]] = True
+    kinked[:, [0, 1, -2, -1]] = True
+    off = np.abs(image.transpose(1, 2, 0) - told)[~kinked]
     # The centre of a pixel of the crop lies within the target's pixel: half a pixel of the
     # picture, and half a pixel of the crop for each of magnification and rotation.
     pixel = max(1.0, crop.height / (crop_size[0] + 2 * crop.margin[0]))
