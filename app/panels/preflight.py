@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.panels.beginning import BeginningFields
+from app.panels.crops import CropsPart
 from app.panels.recipe_table import RecipeTable
 from app.theme.controls import NumberField, button, label, line
 from app.theme.icons import icon, pixmap
@@ -15,7 +16,7 @@ from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.models import Beginning
 from app.workspace.preflight import Preflight, look
-from app.workspace.runs import new_run, settings_of
+from app.workspace.runs import built_by, new_run, settings_of
 from segcore.train.preflight import gigabytes, roughly
 
 Row = tuple[str, str, str, str]
@@ -23,7 +24,12 @@ Row = tuple[str, str, str, str]
 
 
 class PreflightPart(QWidget):
-    """The part of the sheet that is looked at before Start."""
+    """The part of the sheet that is looked at before Start.
+
+    Attributes
+    ----------
+    crops : the preview, which the sheet keeps on screen while the settings are scrolled.
+    """
 
     looked = Signal()
 
@@ -40,6 +46,7 @@ class PreflightPart(QWidget):
         self.more_button.toggled.connect(self._show_more)
         self.learns = Lines("Learns from", "frozen at the start")
         self.takes = Lines("Takes", "three steps are measured")
+        self.crops = CropsPart(workspace)
         self._settings = QWidget()
         settings = QVBoxLayout(self._settings)
         settings.setContentsMargins(0, 0, 0, 0)
@@ -57,6 +64,7 @@ class PreflightPart(QWidget):
         self.recipe.changed.connect(self._settings_changed)
         self.beginning.changed.connect(self._settings_changed)
         self.more.changed.connect(self._settings_changed)
+        self.crops.folded.connect(lambda *_: self._show_crops())
         workspace.runs.beginning_chosen.connect(self.begin_with)
         workspace.runs.measuring.changed.connect(self._show_cost)
         theme().changed.connect(self._show_found)
@@ -93,22 +101,27 @@ class PreflightPart(QWidget):
     def show_settings(self, shown: bool) -> None:
         """Show what can still be chosen, and what it costs; not while a run is on screen."""
         self._settings.setVisible(shown)
+        self.crops.setVisible(shown)
         if shown:
             self._measure()
+            self._show_crops()
         else:
             self._workspace.runs.measuring.stop()
+            self._workspace.runs.crops.stop()
 
     def _take(self, found: Preflight) -> None:
         self.found = found
         self.beginning.show_base(found.base)
         self._show_found()
         self._measure()
+        self._show_crops()
         self.looked.emit()
 
     def _settings_changed(self) -> None:
         self._show_found()
         self._show_cost()
         self._measure()
+        self._show_crops()
         self.looked.emit()
 
     # -- learns from --------------------------------------------------------------------------
@@ -139,6 +152,28 @@ class PreflightPart(QWidget):
             more = f"{len(found.scarce) - 3} more classes have few pixels."
             rows.append(("triangle-alert", more, "", "warning"))
         self.learns.show_rows(rows)
+
+    # -- what the network sees ----------------------------------------------------------------
+
+    def _show_crops(self) -> None:
+        """Ask for crops with the settings as they stand, while somebody looks."""
+        runs, project, found = self._workspace.runs, self._workspace.project, self.found
+        if project is None or found is None or not self._settings.isVisible() or runs.is_running:
+            return
+        if self.crops.is_folded or found.why_not:
+            runs.crops.stop()
+            return
+        if self.why_not:
+            return  # a field says what is wrong; the crops of what was right stay
+        # The length changes no crop; what is learned from, and which model, is another sample.
+        beginning, more = self.beginning.value(), self.more.values()
+        mixed = not beginning.is_new and self.recipe.replay.value() > 0
+        key = (str(project.path), found.base, beginning, mixed, found.learned, more.get("targets"))
+        settings = settings_of(self._workspace, self.settings())
+        shown = {k: v for k, v in settings.items() if k not in ("steps", "score_every")}
+        runs.crops.ask(
+            project, lambda: new_run(project, settings, beginning), key, shown | built_by(beginning)
+        )
 
     # -- takes --------------------------------------------------------------------------------
 

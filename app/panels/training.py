@@ -27,6 +27,8 @@ from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.run_view import RunView
 
+_TALL = 840  # logical pixels from which on the sheet has room for two rows of crops
+
 
 class TrainingPanel(QWidget):
     """Preflight and Start; then progress, two curves, a table, Cancel run and Promote."""
@@ -144,7 +146,12 @@ class TrainingPanel(QWidget):
         outer.setSpacing(8)
         outer.addLayout(top)
         outer.addWidget(scroll, 1)
+        # Below the settings and not among them: they are scrolled, and what they do is looked at.
+        crops = QHBoxLayout()
+        crops.setContentsMargins(8, 0, 8, 0)  # a section has 8 of its own
+        crops.addWidget(self.before.crops)
         outer.addWidget(line())
+        outer.addLayout(crops)
         outer.addLayout(foot)
 
     # -- preflight ----------------------------------------------------------------------------
@@ -155,6 +162,10 @@ class TrainingPanel(QWidget):
 
     def hideEvent(self, event: object) -> None:
         self._workspace.runs.measuring.stop()
+        self._workspace.runs.crops.stop()
+
+    def resizeEvent(self, event: object) -> None:
+        self.before.crops.grid.set_lines(2 if self.height() >= _TALL else 1)
 
     def _look_soon(self) -> None:
         if self.isVisible():

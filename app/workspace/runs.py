@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.workspace.crops import CropPreview
 from app.workspace.measuring import Measuring
 from app.workspace.messages import Message
 from app.workspace.models import Beginning, current_model
@@ -36,6 +37,7 @@ class Runs(QObject):
         self.view: RunView | None = None
         self.starting = False
         self.measuring = Measuring(self)
+        self.crops = CropPreview(workspace, self)
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -77,6 +79,7 @@ class Runs(QObject):
 
     def forget(self) -> None:
         self.measuring.stop(closing=True)
+        self.crops.stop(closing=True)
         self._timer.stop()
         self.view = None
         self.starting = False
@@ -97,6 +100,7 @@ class Runs(QObject):
             return
         self.starting = True
         self.measuring.stop()
+        self.crops.stop()
         settings = settings_of(workspace, recipe)
 
         def prepare() -> Path:
@@ -257,6 +261,17 @@ def settings_of(workspace: Workspace, recipe: Any = None) -> dict[str, Any]:
     return settings
 
 
+def built_by(beginning: Beginning) -> dict[str, Any]:
+    """The settings that say what a new model is; none where one is trained further."""
+    if not beginning.is_new:
+        return {}
+    return {
+        "arch": beginning.architecture,
+        "encoder": beginning.encoder or None,
+        "options": beginning.options,
+    }
+
+
 def new_run(project: Any, settings: dict[str, Any], beginning: Beginning | None = None) -> NewRun:
     """A run that begins with what was chosen. For threads beside the GUI.
 
@@ -268,12 +283,7 @@ def new_run(project: Any, settings: dict[str, Any], beginning: Beginning | None 
 
     chosen = beginning or Beginning()
     if chosen.is_new:
-        built = {
-            "arch": chosen.architecture,
-            "encoder": chosen.encoder or None,
-            "options": chosen.options,
-        }
-        return NewRun(settings=settings | built)
+        return NewRun(settings=settings | built_by(chosen))
     if chosen.model:
         return NewRun(settings=settings, start=chosen.model)
     base = current_model(project)
