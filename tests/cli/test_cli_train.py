@@ -216,6 +216,23 @@ def test_a_sample_has_the_steps_of_the_whole_and_leaves_the_project_alone(
     assert sample.notes[SAMPLE_OF] == {"train": 5, "replay": 0, "held_out": 1}
 
 
+def test_a_preview_shows_what_the_network_would_see_and_trains_nothing(
+    done: Command, project: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "crops.png"
+    said = done("train", project, "--targets", "truth", "--batch", "2", "--preview", sheet)
+    assert "16 crops" in said.out
+    drawn = np.asarray(Image.open(sheet))
+    # Crops of 96 x 128, four in a row, 4 pixels apart.
+    assert drawn.shape == (4 + 4 * 100, 4 + 4 * 132, 3)
+    assert drawn.std() > 20
+    assert not any((project / "runs").glob("*"))
+    with Project.open(project) as opened:
+        run = prepare_run(opened, NewRun({"targets": "truth", "batch": 2}))
+    done("train", run, "--preview", tmp_path / "again.png")
+    assert (np.asarray(Image.open(tmp_path / "again.png")).shape) == drawn.shape
+
+
 def test_minutes_and_memory_are_said_before_the_start(
     done: Command, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,11 +26,23 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run of this project.")
     ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Train nothing; write a picture of crops as the network would see them.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     **given: Any,
 ) -> None:
     """Train a model."""
     settings = chosen(given)
+    if preview is not None:
+        if resume is not None or name is not None or as_json:
+            raise typer.BadParameter("--preview trains nothing; leave out --resume, --name, --json")
+        _show_crops(target, settings, items, start, preview)
+        return
     run_dir = _prepared(target, settings, items, start, name, resume)
     from segcore.projects.learning import run_here, sentences
 
@@ -72,6 +84,21 @@ def _prepared(
         run_dir = prepare_run(project, NewRun(settings, items, start, name), stage)
     _say_what_it_learns_from(run_dir)
     return run_dir
+
+
+def _show_crops(
+    target: Path, settings: dict[str, Any], items: str | None, start: str | None, file: Path
+) -> None:
+    """Write a contact sheet of the first crops; the project stays as it is."""
+    from segcore.projects.looking import write_crops
+    from segcore.projects.training import NewRun, is_run
+
+    if is_run(target) and (settings or items or start):
+        raise typer.BadParameter("a prepared run has its settings; give none")
+    with console.progress() as stage:
+        stage("Cutting crops", 0, 0)
+        count = write_crops(target, NewRun(settings, items, start), file)
+    console.say(f"{file}: {console.plural(count, 'crop')}; hatched: not learned from.")
 
 
 def _say_what_it_learns_from(run_dir: Path) -> None:
