@@ -52,7 +52,7 @@ class CropsPart(Section):
         preview, rows = self._preview, self._preview.rows
         self.others.setVisible(not self.is_folded)
         self.others.setEnabled(bool(rows))
-        self.legend.setVisible(bool(rows))
+        said = ""
         if preview.error:
             self.grid.show_sentence(preview.error, "triangle-alert", "warning")
         elif rows:
@@ -61,11 +61,13 @@ class CropsPart(Section):
             said = f"{width} x {height} px"
             if any((row.classes == 0).any() for row in rows):
                 said += "; hatched: not learned from"
-            self.legend.setText(said)
         elif preview.is_running:
             self.grid.show_sentence("Cutting crops", "loader-circle", "muted")
         else:
-            self.grid.show_sentence("Shown when there is something to learn from", "image", "muted")
+            said = "Shown when there is something to learn from"
+        self.legend.setText(said)
+        self.legend.setVisible(bool(said))
+        self.grid.setVisible(bool(rows or preview.error or preview.is_running))
 
 
 class CropGrid(QWidget):

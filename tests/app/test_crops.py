@@ -108,6 +108,19 @@ def test_the_sheet_shows_crops_with_the_settings_as_they_stand(
     assert places[-1].bottom() <= grid(panel).height()
 
 
+def test_without_anything_to_learn_the_preview_is_one_line(
+    open_workspace: Workspace, core: Core, qtbot: Any
+) -> None:
+    made = TrainingPanel(open_workspace)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: made.before.found is not None, timeout=20_000)
+    assert not made.before.crops.grid.isVisible()
+    assert "something to learn from" in made.before.crops.legend.text()
+    assert not made.before.crops.others.isEnabled()
+    assert not core.asked
+
+
 def test_the_preview_follows_the_fields_and_keeps_the_old_crops_meanwhile(
     panel: TrainingPanel, core: Core, qtbot: Any
 ) -> None:
