@@ -27,6 +27,7 @@ from PySide6.QtGui import QPainter  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication, QDialog  # noqa: E402
 
+from app.panels.training import TrainingPanel  # noqa: E402
 from app.settings.settings import Settings  # noqa: E402
 from app.window.start import make_window  # noqa: E402
 from segcore.base import ClassId, ClassSet, SegClass  # noqa: E402
@@ -208,6 +209,43 @@ def shot_finetune(studio: Studio, hands: Hands) -> None:
     studio.take(hands, "finetuned_dark")
 
 
+def shot_crops(studio: Studio) -> None:
+    """What the network sees, before it learns; with all settings, and on a small screen."""
+    folder = studio.folder / "crops"
+    folder.mkdir()
+    project = nuclei_project(folder)
+    for theme, size in (("dark", LARGE), ("light", SMALL)):
+        hands = studio.window(project, size, theme)
+        if not any(item.state == "accepted" for item in hands.workspace.project.items):
+            _correct_some(hands)
+        hands.window.show_training(True)
+        preview = hands.workspace.runs.crops
+        hands.wait(lambda p=preview: bool(p.rows) or bool(p.error), 300)
+        panel = hands.window.findChild(TrainingPanel).before
+        panel.more_button.setChecked(True)
+        QTest.qWait(200)
+        for name, text in (("rotate", "20"), ("blur", "1.5"), ("noise", "0.15")):
+            panel.more.fields[name].setText(text)
+        QTest.qWait(400)
+        hands.wait(lambda p=preview: not p.is_running, 300)
+        studio.take(hands, f"crops_{theme}")
+
+
+def _correct_some(hands: Hands) -> None:
+    """Accept predictions; of one more item a part is painted, the rest is not looked at."""
+    for _ in range(6):
+        if hands.workspace.item.state == "new":
+            _predict(hands)
+        hands.key(Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
+        hands.settle()
+    height, width = hands.workspace.labels.shape[1:]
+    hands.key(Qt.Key.Key_B)
+    for class_id, share in ((1, 0.3), (2, 0.5)):
+        hands.choose_class(class_id)
+        hands.drag([(height * share, width * x) for x in (0.1, 0.5, 0.9)])
+    hands.settle()
+
+
 def shot_ct(studio: Studio) -> None:
     """A slice of the chest CT (Lung-PET-CT-Dx, CC BY 4.0; see docs/images/README.md)."""
     path = studio.folder / "chest-ct.maskwright"
@@ -278,6 +316,7 @@ SHOTS = {
     "demo": shot_demo,
     "models": shot_models,
     "grabcut": shot_grabcut,
+    "crops": shot_crops,
     "ct": shot_ct,
 }
 
