@@ -6,7 +6,7 @@ al. 2016, https://arxiv.org/abs/1612.03144; proposals, heads and losses are torc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segcore.base import MaskwrightError
 from segcore.models.encoder_table import refuse
@@ -60,9 +60,14 @@ def require_things(spec: ModelSpec, title: str) -> None:
     refusal=refuse,
     licence=TORCHVISION_LICENCE,
 )
-def build_mask_rcnn(spec: ModelSpec) -> nn.Module:
-    """The network of a spec, with random numbers."""
+def build_mask_rcnn(spec: ModelSpec, **masks: Any) -> nn.Module:
+    """The network of a spec, with random numbers.
+
+    Parameters
+    ----------
+    masks : parts of `MaskRcnn` that draw masks in place of its own.
+    """
     require_things(spec, "Mask R-CNN")
     from segcore.models.layers.mask_rcnn import MaskRcnn
 
-    return MaskRcnn(spec)
+    return MaskRcnn(spec, **masks)

@@ -7,7 +7,6 @@ The file holds the network alone, for one size: pictures are prepared and padded
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from segcore.models.segmodel import SegModel
-
-_OBJECTS = "how many objects it finds differs from picture to picture, and ONNX fixes all sizes"
-NOT_EXPORTED: Mapping[str, str] = {
-    "mask_rcnn": _OBJECTS,
-    "panet": _OBJECTS,
-    "panoptic_fpn": _OBJECTS,
-}
-"""Architectures that have no ONNX form, and why."""
 
 
 def export_onnx(model: SegModel, path: Path, height: int, width: int, *, batch: int = 1) -> None:
@@ -38,15 +29,17 @@ def export_onnx(model: SegModel, path: Path, height: int, width: int, *, batch: 
 
     Raises
     ------
-    MaskwrightError : the architecture has no ONNX form, the size does not fit, or what writes ONNX
-        is not installed.
+    MaskwrightError : a model that finds objects, which has no ONNX form; the size does not fit, or
+        what writes ONNX is not installed.
     """
     import torch
 
     name = model.spec.architecture
-    if name in NOT_EXPORTED:
+    if model.finds_objects:
         raise MaskwrightError(
-            f"{name} cannot be written as ONNX: {NOT_EXPORTED[name]}.", "Predict with torch."
+            f"{name} cannot be written as ONNX: how many objects it finds differs from picture to "
+            "picture, and ONNX fixes all sizes.",
+            "Predict with torch.",
         )
     step, least = model.input_multiple, model.least_size
     if height % step or width % step or min(height, width) < least:

@@ -6,7 +6,7 @@ https://arxiv.org/abs/1803.01534; its parts are written here, on torchvision's M
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segcore.models.encoder_table import refuse
 from segcore.models.mask_rcnn import OBJECT_OPTIONS, TORCHVISION_LICENCE, require_things
@@ -30,8 +30,13 @@ if TYPE_CHECKING:
     refusal=refuse,
     licence=TORCHVISION_LICENCE,
 )
-def build_panet(spec: ModelSpec) -> nn.Module:
-    """The network of a spec, with random numbers."""
+def build_panet(spec: ModelSpec, **masks: Any) -> nn.Module:
+    """The network of a spec, with random numbers.
+
+    Parameters
+    ----------
+    masks : parts of `MaskRcnn` that draw masks in place of its own.
+    """
     require_things(spec, "PANet")
     from segcore.models.layers.mask_rcnn import MaskRcnn
     from segcore.models.layers.panet import BottomUpPath, FusedBoxHead, FusedMask
@@ -41,5 +46,5 @@ def build_panet(spec: ModelSpec) -> nn.Module:
         spec,
         path=BottomUpPath(channels),
         box_head=FusedBoxHead(channels * 7 * 7, int(spec.options["box_features"])),
-        mask_branch=FusedMask(channels, spec.outputs),
+        **masks or {"mask_branch": FusedMask(channels, spec.outputs)},
     )

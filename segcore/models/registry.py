@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Builder = Callable[[ModelSpec], "nn.Module"]
 Refusal = Callable[[str, str, Mapping[str, Any]], "str | None"]
+TasksOf = Callable[[Mapping[str, Any]], Sequence[str]]
 
 _FAMILY_MODULES = (
     "segcore.models.unet",
@@ -40,10 +41,10 @@ _FAMILY_MODULES = (
     "segcore.models.segnet",
     "segcore.models.enet",
     "segcore.models.deeplab",
-    "segcore.models.pointrend",
     "segcore.models.mask_rcnn",
     "segcore.models.panet",
     "segcore.models.panoptic_fpn",
+    "segcore.models.pointrend",
 )
 
 
@@ -90,7 +91,7 @@ class Architecture:
     title : the name that people use.
     idea : what sets it apart, in one sentence.
     paper : a link to it; `year` is that of its first publication.
-    tasks : such as ("semantic",).
+    tasks : all that it can do, such as ("semantic",); `tasks_with` says what with which options.
     encoder : the default one; "" for a family whose encoder is its own.
     builder : makes the network of a spec, with random numbers.
     refusal : takes title, encoder and options, and says in one sentence why the encoder cannot be
@@ -98,6 +99,8 @@ class Architecture:
     licence : of the code that builds the network, where it is not this project's own.
     peer : the class of segmentation-models-pytorch that it is, "" for none; its checkpoints can be
         imported.
+    tasks_of : takes the options and says which of the tasks it does with them; None where it does
+        all of them always.
     """
 
     name: str
@@ -112,6 +115,20 @@ class Architecture:
     refusal: Refusal | None = None
     licence: str = ""
     peer: str = ""
+    tasks_of: TasksOf | None = None
+
+    def tasks_with(self, options: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """What it does with these options.
+
+        Parameters
+        ----------
+        options : those that are not the family's defaults.
+
+        Raises
+        ------
+        MaskwrightError : it cannot be had with them.
+        """
+        return self.tasks if self.tasks_of is None else tuple(self.tasks_of(self._with(options)))
 
     def refuses(self, encoder: str, options: Mapping[str, Any] | None = None) -> str | None:
         """Why this family cannot be built on an encoder, in one sentence; None where it can.
@@ -127,9 +144,10 @@ class Architecture:
             return f"{self.title} has an encoder of its own." if encoder else None
         if self.refusal is None:
             return None
-        return self.refusal(
-            self.title, encoder, {o.name: o.default for o in self.options} | dict(options or {})
-        )
+        return self.refusal(self.title, encoder, self._with(options))
+
+    def _with(self, options: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {o.name: o.default for o in self.options} | dict(options or {})
 
 
 _TABLE: dict[str, Architecture] = {}
@@ -150,6 +168,7 @@ def register(
     refusal: Refusal | None = None,
     licence: str = "",
     peer: str = "",
+    tasks_of: TasksOf | None = None,
 ) -> Callable[[Builder], Builder]:
     """Enter a builder into the table.
 
@@ -174,6 +193,7 @@ def register(
             refusal,
             licence,
             peer,
+            tasks_of,
         )
         return builder
 
@@ -260,8 +280,9 @@ def make_spec(
             refused,
             f"Choose another encoder, such as {row.encoder}." if row.encoder else "Name none.",
         )
+    tasks = row.tasks_with(options)
     class_set = as_classes(classes)
-    if "instances" in row.tasks and not isinstance(classes, ClassSet):
+    if "instances" in tasks and not isinstance(classes, ClassSet):
         for c in class_set.classes:  # nothing else was said of them
             class_set = class_set.changed(c.id, thing=True)
     if not class_set.scored:
@@ -273,5 +294,5 @@ def make_spec(
         channels=channels,
         options=known | options,
         preparation=preparation or Preparation(),
-        tasks=row.tasks,
+        tasks=tasks,
     )

@@ -3,14 +3,14 @@
 What a family's network may say of itself, beyond its `forward`:
 
 ``segmentation_head``
-    A submodule; its last Conv2d is the head, row k belongs to output channel k. Needed.
+    A submodule; its last convolution is the head, row k belongs to output channel k. Needed.
 ``encoder``
     A submodule that may come with pretrained weights, with ``output_stride``.
 ``input_multiple``, ``least_size``
     Height and width are padded to multiples of the one and at least to the other. Without them
     both are the encoder's stride, or 32.
 ``auxiliary_heads``
-    A ModuleDict of heads that only training uses; the last Conv2d of each is like the head.
+    A ModuleDict of heads that only training uses; the last convolution of each is like the head.
 ``take_classifier``
     Takes the ``classifier.`` part of the state that the encoder's weights come from, for a network
     that keeps a classifier's fully connected layers.
@@ -28,7 +28,7 @@ What a family's network may say of itself, beyond its `forward`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -40,6 +40,8 @@ from segcore.models.registry import architecture
 
 if TYPE_CHECKING:
     from segcore.models.spec import ModelSpec
+
+Convolution: TypeAlias = nn.Conv1d | nn.Conv2d  # over single points, or over a map
 
 
 class SegModel(nn.Module):
@@ -120,12 +122,12 @@ class SegModel(nn.Module):
         return "instances" in self.spec.tasks
 
     @property
-    def head(self) -> nn.Conv2d:
+    def head(self) -> Convolution:
         """The last convolution: row k belongs to output channel k."""
         return _last_convolution(self.network.get_submodule("segmentation_head"))
 
     @property
-    def auxiliary_heads(self) -> list[nn.Conv2d]:
+    def auxiliary_heads(self) -> list[Convolution]:
         """The last convolutions of the heads that only training uses."""
         found = getattr(self.network, "auxiliary_heads", None)
         return [_last_convolution(m) for m in found.values()] if found is not None else []
@@ -162,8 +164,8 @@ def _to_multiple(size: int, step: int, least: int) -> int:
     return -(-max(size, least) // step) * step
 
 
-def _last_convolution(module: nn.Module) -> nn.Conv2d:
-    return [m for m in module.modules() if isinstance(m, nn.Conv2d)][-1]
+def _last_convolution(module: nn.Module) -> Convolution:
+    return [m for m in module.modules() if isinstance(m, Convolution)][-1]
 
 
 def _resized(values: Tensor, size: tuple[int, int]) -> Tensor:

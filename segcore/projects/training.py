@@ -31,6 +31,7 @@ from segcore.train import Recipe, TrainItem, freeze, make_run
 from segcore.train import runs as run_folders
 from segcore.train.frozen import Role
 from segcore.train.preflight import SAMPLE_CROP, SAMPLE_OF
+from segcore.train.recipe import parse_options
 
 GAP = 5  # neighbours of a held-out stretch of one sequence that are not trained on
 _NAME = re.compile(r"[\w][\w .+-]{0,80}")
@@ -277,7 +278,10 @@ def _things(project: Project, recipe: Recipe, base: Path | None) -> frozenset[in
     ------
     NothingToLearn : the model finds objects, and no class is counted as objects.
     """
-    tasks = architecture(recipe.arch).tasks if base is None else ModelSpec.read(base).tasks
+    if base is None:
+        tasks = architecture(recipe.arch).tasks_with(parse_options(recipe.options))
+    else:
+        tasks = ModelSpec.read(base).tasks
     if "instances" not in tasks:
         return frozenset()
     found = frozenset(int(c.id) for c in project.classes.scored if c.thing)

@@ -37,12 +37,20 @@ def project(done: Command, tmp_path: Path, shared_data: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("finds", "names"),
+    [
+        ({"arch": "mask_rcnn"}, {"arch": "fpn"}),
+        # One architecture that does the one or the other, by its base.
+        ({"arch": "pointrend", "options": "base=mask_rcnn"}, {"arch": "pointrend"}),
+    ],
+)
 def test_a_run_keeps_the_numbers_of_objects_only_where_its_model_finds_them(
-    project: Path, tmp_path: Path
+    finds: dict[str, str], names: dict[str, str], project: Path, tmp_path: Path
 ) -> None:
     with Project.open(project) as opened:
-        finding = prepare_run(opened, NewRun({"arch": "mask_rcnn", "targets": "truth"}, name="a"))
-        naming = prepare_run(opened, NewRun({"arch": "fpn", "targets": "truth"}, name="b"))
+        finding = prepare_run(opened, NewRun(finds | {"targets": "truth"}, name="a"))
+        naming = prepare_run(opened, NewRun(names | {"targets": "truth"}, name="b"))
         thing = next(c.id for c in opened.classes.scored if c.thing)
     for item in read_frozen(finding).items:
         numbers = item.read_instances()

@@ -86,6 +86,8 @@ def test_every_layer_that_has_a_row_a_class_is_known_by_its_axes() -> None:
         ("deeplab", {"encoder": "resnet18"}),
         ("enet", {}),
         ("pointrend", {"encoder": "resnet18", "base": "deeplab"}),
+        ("mask_rcnn", {"encoder": "resnet18"}),
+        ("pointrend", {"encoder": "resnet18", "base": "mask_rcnn"}),
     ):
         with torch.device("meta"):
             few = build(name, classes=5, **options)  # type: ignore[arg-type]

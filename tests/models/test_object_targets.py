@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,20 +16,28 @@ from segcore.base import ClassSet, MaskwrightError
 from segcore.metrics.overlaps import count_overlaps, segment_keys
 from segcore.metrics.panoptic import PanopticAccumulator
 from segcore.metrics.precision import PrecisionAccumulator
-from segcore.models import Targets, build, for_project
+from segcore.models import SegModel, Targets, build, for_project
 from segcore.models.layers.detection import ObjectHeads, Proposals, PyramidPool
 from segcore.models.layers.object_targets import encode, masks_on_boxes, share_aside
 from segcore.models.output import SEGMENT_BITS
 
 THINGS = torch.tensor([False, True])
-SMALL = {
-    "encoder": "tu-test_resnet",
+FEW = {
     "pyramid_channels": 32,
     "box_features": 64,
     "proposals": 50,
     "sampled": 32,
     "detections": 20,
 }
+SMALL: dict[str, Any] = {"encoder": "tu-test_resnet", **FEW}
+FINDERS = ["mask_rcnn", "panet", "panoptic_fpn", "pointrend on mask_rcnn", "pointrend on panet"]
+
+
+def finder(name: str, **further: Any) -> SegModel:
+    """A small model that finds objects, by its name or as NAME on BASE."""
+    architecture, _, base = name.partition(" on ")
+    settings = {"encoder": SMALL["encoder"], "base": base, "base_options": FEW} if base else SMALL
+    return build(architecture, **settings | further)
 
 
 def planes(size: tuple[int, int] = (40, 60)) -> tuple[Tensor, Tensor]:
@@ -110,7 +119,7 @@ def test_anchors_and_proposals_that_lie_aside_are_no_background() -> None:
     at = torch.tensor([[0.0, 0, 20, 20], [40, 40, 60, 60], [0, 40, 20, 60]])
     labels, _ = Proposals(8, 16, 50).assign_targets_to_anchors([at], [row])
     assert labels[0].tolist() == [-1, 1, 0]
-    heads = build("mask_rcnn", classes=2, **SMALL).network.heads  # type: ignore[arg-type]
+    heads = build("mask_rcnn", classes=2, **SMALL).network.heads
     assert isinstance(heads, ObjectHeads)
     heads._aside = [row["aside"]]
     _, labels = heads.assign_targets_to_proposals([at], [row["boxes"]], [row["labels"]])
@@ -159,17 +168,17 @@ def test_nuclei_survive_the_way_into_targets_and_back(shared_data: Path) -> None
     assert quality.quality([1]).pq[0] > 0.9
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "panet", "panoptic_fpn"])
+@pytest.mark.parametrize("name", FINDERS)
 def test_a_project_without_things_is_refused_in_a_sentence(name: str) -> None:
     with pytest.raises(MaskwrightError, match="no class of the project is counted") as caught:
-        build(name, classes=ClassSet.from_names(["sky", "road"]))
+        finder(name, classes=ClassSet.from_names(["sky", "road"]))
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "panet", "panoptic_fpn"])
+@pytest.mark.parametrize("name", FINDERS)
 def test_fine_tuning_carries_scores_boxes_and_masks_of_a_class(name: str) -> None:
     torch.manual_seed(0)
-    old = build(name, classes=["cell", "wall", "dust"], **SMALL).eval()  # type: ignore[arg-type]
+    old = finder(name, classes=["cell", "wall", "dust"]).eval()
     for parameter_name in old.class_axes():
         torch.nn.init.normal_(old.get_parameter(parameter_name), std=0.05)
     new, plan = for_project(old, ClassSet.from_names(["dust"]).changed(1, thing=True))
@@ -188,7 +197,7 @@ def test_fine_tuning_carries_scores_boxes_and_masks_of_a_class(name: str) -> Non
 def test_a_class_that_is_no_thing_is_never_found() -> None:
     torch.manual_seed(0)
     classes = ClassSet.from_names(["ground", "cell"]).changed(2, thing=True)
-    model = build("mask_rcnn", classes=classes, **SMALL).eval()  # type: ignore[arg-type]
+    model = build("mask_rcnn", classes=classes, **SMALL).eval()
     with torch.no_grad():
         model.network.heads.box_predictor.classes.bias[:] = torch.tensor([0.0, 9.0, 1.0])  # type: ignore[union-attr,operator]
         found = model(torch.randn(1, 3, 64, 64))
@@ -199,7 +208,7 @@ def test_a_class_that_is_no_thing_is_never_found() -> None:
 def test_scores_of_classes_come_from_the_objects_where_nothing_else_gives_them() -> None:
     torch.manual_seed(0)
     classes = ClassSet.from_names(["ground", "cell"]).changed(2, thing=True)
-    model = build("mask_rcnn", classes=classes, **SMALL).eval()  # type: ignore[arg-type]
+    model = build("mask_rcnn", classes=classes, **SMALL).eval()
     model.network.least_score = 0.0  # type: ignore[assignment]
     with torch.no_grad():
         torch.nn.init.normal_(model.head.weight, std=0.5)
@@ -216,7 +225,7 @@ def test_scores_of_classes_come_from_the_objects_where_nothing_else_gives_them()
 def test_a_panoptic_answer_takes_objects_first_and_leaves_out_things_without_one() -> None:
     torch.manual_seed(0)
     classes = ClassSet.from_names(["ground", "sky", "cell"]).changed(3, thing=True)
-    model = build("panoptic_fpn", classes=classes, least_stuff=0, **SMALL)  # type: ignore[arg-type]
+    model = build("panoptic_fpn", classes=classes, least_stuff=0, **SMALL)
     model.eval().network.least_score = 0.0  # type: ignore[assignment]
     with torch.no_grad():
         torch.nn.init.normal_(model.head.weight, std=0.5)
@@ -232,17 +241,17 @@ def test_a_panoptic_answer_takes_objects_first_and_leaves_out_things_without_one
     assert (best[without] != 2).any()
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "panoptic_fpn"])
+@pytest.mark.parametrize("name", FINDERS)
 def test_a_model_that_finds_objects_says_that_it_needs_targets(name: str) -> None:
-    model = build(name, classes=2, **SMALL).train()  # type: ignore[arg-type]
+    model = finder(name, classes=2).train()
     with pytest.raises(MaskwrightError, match="without targets"):
         model(torch.randn(1, 3, 64, 64))
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "panet", "panoptic_fpn"])
+@pytest.mark.parametrize("name", FINDERS)
 def test_boxes_stay_exact_where_the_network_computes_with_few_bits(name: str) -> None:
     torch.manual_seed(0)
-    model = build(name, classes=2, **SMALL)  # type: ignore[arg-type]
+    model = finder(name, classes=2)
     semantic, numbers = planes((64, 64))
     put(semantic, numbers, 1, slice(10, 40), slice(20, 50))
     with torch.autocast("cpu", torch.bfloat16):
@@ -255,8 +264,9 @@ def test_boxes_stay_exact_where_the_network_computes_with_few_bits(name: str) ->
     assert not torch.equal(found.boxes, found.boxes.bfloat16().float())
 
 
-def test_a_picture_without_one_object_trains() -> None:
-    model = build("mask_rcnn", classes=2, **SMALL).train()  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", ["mask_rcnn", "pointrend on mask_rcnn"])
+def test_a_picture_without_one_object_trains(name: str) -> None:
+    model = finder(name, classes=2).train()
     nothing = torch.full((1, 64, 64), -100)
     for semantic in (nothing, torch.zeros_like(nothing)):
         given = Targets(semantic, torch.zeros_like(semantic))

@@ -33,7 +33,7 @@ WITH_OTHER_STRIDE = {"fcn": "stride"}  # the head's own scores are the coarsest 
 SEMANTIC = [
     name
     for name in NAMES
-    if architectures()[name].tasks == ("semantic",) and name not in {"dpt", "pointrend"}
+    if architectures()[name].tasks_with() == ("semantic",) and name not in {"dpt", "pointrend"}
 ]
 
 

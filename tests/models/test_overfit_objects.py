@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from object_truth import through_targets
 from torch import nn
-from zoo import NAMES
+from zoo import CASES, finds_objects, named
 
 from segcore.base import ClassSet
 from segcore.infer import Predictor
 from segcore.metrics import PrecisionAccumulator, count_overlaps, segment_keys
-from segcore.models import SegModel, Targets, architectures, build
+from segcore.models import SegModel, Targets, build
 from segcore.models.prepare import prepare
 
 PICTURES = ("2f929b067a59f885", "57d88f45e479ce38", "619429303c1af754", "358e47eaa1e92222")
@@ -37,7 +37,7 @@ LEAN: dict[str, Any] = {
     "sampled": 128,
     "proposals": 300,
 }
-FINDERS = [name for name in NAMES if "instances" in architectures()[name].tasks]
+FINDERS = [case for case in CASES if finds_objects(case)]
 
 Label = NDArray[np.uint16]
 
@@ -118,7 +118,9 @@ def test_four_pictures_of_nuclei_are_learned_by_heart(
 ) -> None:
     pictures, labels = nuclei
     torch.manual_seed(0)
-    model = build(name, classes=CELLS, weights="imagenet", **LEAN)
+    architecture, options = named(name)
+    settings = options | {"base_options": LEAN} if options else LEAN
+    model = build(architecture, classes=CELLS, weights="imagenet", **settings)
     images = torch.from_numpy(np.stack([prepare(i, model.spec.preparation) for i in pictures]))
     numbers = torch.from_numpy(np.stack(labels).astype(np.int64))
     targets = Targets((numbers > 0).long(), numbers)

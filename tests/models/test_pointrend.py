@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from segcore.base import ClassSet, MaskwrightError
 from segcore.models import SegModel, build, for_project
-from segcore.models.layers.pointrend import PointRend, sample, uncertainty
+from segcore.models.layers.pointrend import PointRend
+from segcore.models.layers.points import sample, uncertain_places, uncertainty
 
 TINY = {"encoder": "", "base": "naive", "base_options": {"widths": [8, 16, 32]}}
 
@@ -79,11 +80,10 @@ def test_a_coarse_prediction_is_doubled_until_it_has_the_pictures_size() -> None
 
 def test_training_draws_mostly_uncertain_points_and_some_evenly() -> None:
     torch.manual_seed(0)
-    network = tiny(points=400).network
     # The left half is certain, the right half is not.
     coarse = torch.zeros(1, 3, 32, 32)
     coarse[:, 0, :, :16] = 9.0
-    places = network._uncertain_places(coarse)
+    places = uncertain_places(coarse, 400, oversample=3, importance=0.75)
     assert places.shape == (1, 400, 2)
     left = (places[0, :, 0] < 0.45).float()
     assert not left[:300].any(), "three quarters are the most uncertain ones"
@@ -105,6 +105,7 @@ def test_fine_tuning_carries_the_classes_that_the_head_reads() -> None:
     ("options", "words"),
     [
         ({"base": "pointrend"}, "refines a semantic model"),
+        ({"base": "panoptic_fpn"}, "Panoptic FPN is neither"),
         ({"base": "nonet"}, "nonet"),
         ({"base": "fpn", "base_options": {"colour": 1}}, "colour"),
         ({"base": "segnet", "encoder": "resnet18"}, "SegNet needs"),

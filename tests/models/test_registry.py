@@ -43,6 +43,18 @@ def test_every_architecture_names_its_paper_year_and_options() -> None:
         assert all(option.help for option in row.options)
 
 
+def test_what_an_architecture_does_may_follow_from_its_options() -> None:
+    row = architectures()["pointrend"]
+    assert row.tasks == ("semantic", "instances")
+    assert row.tasks_with() == ("semantic",)
+    assert row.tasks_with({"base": "mask_rcnn"}) == ("instances",)
+    with pytest.raises(MaskwrightError, match="nonet"):
+        row.tasks_with({"base": "nonet"})
+    for other in architectures().values():
+        assert set(other.tasks_with()) <= set(other.tasks)
+        assert other is row or other.tasks_with() == other.tasks
+
+
 @pytest.mark.parametrize("name", ["unet", "fpn"])
 @pytest.mark.parametrize("size", [(64, 64), (33, 70), (1, 1)])
 def test_logits_have_the_size_of_any_input(name: str, size: tuple[int, int]) -> None:

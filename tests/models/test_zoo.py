@@ -8,7 +8,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
-from zoo import NAMES, classes_for, one_number, small, while_training
+from zoo import CASES, classes_for, finds_objects, named, one_number, small, while_training
 
 from segcore.base import ClassSet
 from segcore.models import SegModel, architectures, build, for_project, load_model, save_model
@@ -17,7 +17,7 @@ OLD = ClassSet.from_names(["sky", "road", "car"])
 NEW = ClassSet.from_names(["car", "tree", "sky"])
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=CASES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -92,8 +92,8 @@ def test_a_saved_model_comes_back_with_the_same_outputs(model: SegModel, tmp_pat
     assert torch.equal(logits_of(back, images), logits_of(model, images))
 
 
-def test_fine_tuning_takes_every_class_over_by_name(model: SegModel) -> None:
-    new, plan = for_project(model, classes_for(model.spec.architecture, NEW))
+def test_fine_tuning_takes_every_class_over_by_name(name: str, model: SegModel) -> None:
+    new, plan = for_project(model, classes_for(name, NEW))
     assert plan.copied == {0: 2, 2: 0, 3: 1}
     images = torch.randn(1, 3, 64, 64)
     here, there = logits_of(new, images), logits_of(model, images)
@@ -129,8 +129,13 @@ def test_seven_channels_and_sixty_classes(name: str) -> None:
     assert wide.head.weight.shape[0] == 60
 
 
+def test_a_model_says_of_itself_what_it_does(name: str, model: SegModel) -> None:
+    assert model.finds_objects == finds_objects(name) == model.own_losses
+    assert set(model.spec.tasks) <= set(architectures()[model.spec.architecture].tasks)
+
+
 def test_every_row_says_what_a_card_needs(name: str) -> None:
-    row = architectures()[name]
+    row = architectures()[named(name)[0]]
     assert row.idea.endswith(".")
     assert len(row.idea) <= 100
     assert row.title != row.name
@@ -140,10 +145,11 @@ def test_every_row_says_what_a_card_needs(name: str) -> None:
 
 
 @pytest.mark.slow("builds every architecture on its own encoder, 0.4 to 134 million numbers each")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 def test_as_it_comes_it_trains_saves_and_predicts(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = build(name, classes=classes_for(name, OLD))
+    architecture, options = named(name)
+    model = build(architecture, classes=classes_for(name, OLD), **options)
     one_number(while_training(model, torch.randn(1, 3, 64, 96))).backward()
     assert not [k for k, p in model.named_parameters() if p.requires_grad and p.grad is None]
     save_model(model, tmp_path)

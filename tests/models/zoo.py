@@ -14,6 +14,11 @@ from segcore.models import SegModel, SegOutput, Targets, architectures, build
 
 # Whatever is registered, those that tests register for themselves left out.
 NAMES = sorted(name for name in architectures() if not name.startswith("test-"))
+# An architecture that is another network on another base is tested as that, too.
+_BASED: dict[str, tuple[str, dict[str, Any]]] = {
+    "pointrend on mask_rcnn": ("pointrend", {"base": "mask_rcnn"})
+}
+CASES = [*NAMES, *_BASED]
 _SMALL = ("tu-test_resnet", "tu-test_vit", "vgg11_bn")
 _FEW: dict[str, Any] = {
     "pyramid_channels": 32,
@@ -26,23 +31,36 @@ _LEAN: dict[str, dict[str, Any]] = {
     "mask_rcnn": _FEW,
     "panet": _FEW,
     "panoptic_fpn": _FEW,
+    "pointrend on mask_rcnn": {"base_options": _FEW},
     "dpt": {"intermediate_channels": [8, 16, 24, 32], "fusion_channels": 32},
     "upernet": {"decoder_channels": 32},
     "unetplusplus": {"deep_supervision": True},
 }
 
 
-def small(name: str, **further: Any) -> SegModel:
-    """A model of this architecture on the smallest encoder that it takes."""
+def named(case: str) -> tuple[str, dict[str, Any]]:
+    """The architecture of a case, and the options that make it that."""
+    return _BASED.get(case, (case, {}))
+
+
+def small(case: str, **further: Any) -> SegModel:
+    """A model of this case on the smallest encoder that it takes."""
+    name, options = named(case)
     row = architectures()[name]
-    encoder = next((e for e in _SMALL if row.encoder and row.refuses(e) is None), None)
-    settings = {"classes": 3, "encoder": encoder} | _LEAN.get(name, {}) | further
-    return build(name, **settings | {"classes": classes_for(name, settings["classes"])})
+    encoder = next((e for e in _SMALL if row.encoder and row.refuses(e, options) is None), None)
+    settings = {"classes": 3, "encoder": encoder} | options | _LEAN.get(case, {}) | further
+    return build(name, **settings | {"classes": classes_for(case, settings["classes"])})
 
 
-def classes_for(name: str, classes: ClassSet | int) -> ClassSet | int:
-    """The classes; for a family that finds objects all of them things, but for the sky."""
-    if isinstance(classes, int) or "instances" not in architectures()[name].tasks:
+def finds_objects(case: str) -> bool:
+    """Whether a case tells objects of one class apart."""
+    name, options = named(case)
+    return "instances" in architectures()[name].tasks_with(options)
+
+
+def classes_for(case: str, classes: ClassSet | int) -> ClassSet | int:
+    """The classes; for what finds objects all of them things, but for the sky."""
+    if isinstance(classes, int) or not finds_objects(case):
         return classes
     return ClassSet(tuple(replace(c, thing=c.name != "sky") for c in classes.classes))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from segcore.infer.device import Device, choose_device
 from segcore.models import load_model
 from segcore.train import Recipe, TrainItem, freeze, make_run, read_frozen, train
 from segcore.train.checkpoint import Progress, save_checkpoint
+from segcore.train.recipe import parse_options
 from segcore.train.score import score
 from segcore.train.work import Work, set_up
 
@@ -124,13 +127,26 @@ def test_items_without_objects_are_refused_in_a_sentence(shared_data: Path, tmp_
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("arch", ["mask_rcnn", "panet", "panoptic_fpn"])
+@pytest.mark.parametrize(
+    ("arch", "options"),
+    [
+        ("mask_rcnn", SMALL),
+        ("panet", SMALL),
+        ("panoptic_fpn", SMALL),
+        (
+            "pointrend",
+            f"base=mask_rcnn points=49 base_options='{json.dumps(parse_options(SMALL))}'",
+        ),
+    ],
+)
 def test_the_losses_fall_on_two_crops_of_nuclei(
-    arch: str, shared_data: Path, tmp_path: Path
+    arch: str, options: str, shared_data: Path, tmp_path: Path
 ) -> None:
     items = nuclei(shared_data, tmp_path)
-    run_dir = run_of(tmp_path, items, arch=arch)
-    work = work_of(run_dir, arch=arch, flip=0.0, crop_height=128, crop_width=128)
+    settings: dict[str, Any] = {"arch": arch, "options": options}
+    run_dir = run_of(tmp_path, items, **settings)
+    work = work_of(run_dir, **settings, flip=0.0, crop_height=128, crop_width=128)
+    assert work.model.spec.options.get("base_options", work.model.spec.options)["sampled"] == 64
     batch = work.batches.make(0)
     progress = Progress(parts=1)
     losses = []

@@ -3,7 +3,8 @@
 What differs from torchvision's own modules: places aside (void, crowds) count neither as objects
 nor as background; features are pooled without the shift by half a pixel; the box that is regressed
 is that of the class, kept as a parameter with an axis of classes, and the mask head has one map a
-class and none for the background, so that fine-tuning can carry each class over.
+class and none for the background, so that fine-tuning can carry each class over. What refines the
+masks, as PointRend does, is a part of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from torch.nn import functional
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.ops import roi_align
+from torchvision.ops import clip_boxes_to_image, roi_align
 
 from segcore.models.layers.object_targets import Row, masks_on_boxes, share_aside
+from segcore.models.layers.point_masks import PointRefiner
+from segcore.models.layers.points import of_channel
 
 LEVELS = (4, 8, 16, 32)  # strides of the maps that boxes are pooled from
 ASIDE = 0.5  # share of a box; what lies aside by more is no example of background
@@ -165,6 +168,8 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
     ----------
     box_pool, box_head, box_predictor : maps and proposals to features, to scores and boxes.
     mask_pool, mask_branch : maps and boxes to features, to (N, C, m, m) mask logits.
+    refiner : makes finer masks of those (`segcore.models.layers.point_masks`). It learns in the
+        boxes as they are corrected, as in prediction (Kirillov et al. 2019, section 4.1).
     sampled : proposals a picture that a training step looks at; a quarter of them objects.
     detections : the most that are found in a picture.
     """
@@ -177,6 +182,7 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         mask_pool: nn.Module,
         mask_branch: nn.Module,
         *,
+        refiner: PointRefiner | None = None,
         sampled: int,
         detections: int,
     ) -> None:
@@ -195,6 +201,7 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         )
         self.mask_pool = mask_pool
         self.mask_branch = mask_branch
+        self.refiner = refiner
         self._aside: list[Tensor] = []
 
     def assign_targets_to_proposals(
@@ -212,7 +219,7 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         proposals: list[Tensor],
         targets: list[Row],
     ) -> dict[str, Tensor]:
-        """The losses ``class``, ``box`` and ``mask`` (He et al. 2017, section 3)."""
+        """The losses ``class``, ``box``, ``mask`` (He et al. 2017, section 3) and ``points``."""
         # torchvision hands only boxes and labels on to where proposals get theirs.
         self._aside = [row["aside"] for row in targets]
         chosen, matched, labels, wanted = self.select_training_samples(proposals, targets)
@@ -222,19 +229,42 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         else:  # nothing is known of the whole batch
             of_class, of_box = scores.sum(), deltas.sum()
         hits = [label > 0 for label in labels]
+        if self.refiner is not None:
+            sizes = [row["plane"].shape for row in targets]
+            chosen = self._corrected(deltas.detach(), chosen, torch.cat(labels), sizes)
         boxes = [box[hit] for box, hit in zip(chosen, hits, strict=True)]
+        told = [(row, index[hit]) for row, index, hit in zip(targets, matched, hits, strict=True)]
         logits = self.mask_branch(self.mask_pool(maps, boxes))
         channel = torch.cat([label[hit] for label, hit in zip(labels, hits, strict=True)]) - 1
-        logits = logits[torch.arange(len(channel), device=channel.device), channel]
         read = [
-            masks_on_boxes(row, index[hit], box, logits.shape[-1])
-            for row, index, hit, box in zip(targets, matched, hits, boxes, strict=True)
+            masks_on_boxes(row, index, box, logits.shape[-1])
+            for (row, index), box in zip(told, boxes, strict=True)
         ]
         known = torch.cat([r[1] for r in read])
         of_mask = functional.binary_cross_entropy_with_logits(
-            logits, torch.cat([r[0] for r in read]), known.to(logits.dtype), reduction="sum"
+            of_channel(logits, channel),
+            torch.cat([r[0] for r in read]),
+            known.to(logits.dtype),
+            reduction="sum",
         )
-        return {"class": of_class, "box": of_box, "mask": of_mask / known.sum().clamp(min=1)}
+        losses = {"class": of_class, "box": of_box, "mask": of_mask / known.sum().clamp(min=1)}
+        if self.refiner is not None:
+            losses["points"] = self.refiner.learn(maps[0], boxes, logits, channel, told)
+        return losses
+
+    def _corrected(
+        self,
+        deltas: Tensor,
+        boxes: list[Tensor],
+        labels: Tensor,
+        sizes: Sequence[tuple[int, int]],
+    ) -> list[Tensor]:
+        """The boxes as the box head corrects them for their classes, cut at the picture's rim."""
+        made: Tensor = self.box_coder.decode(deltas, boxes)
+        made = made.reshape(len(labels), deltas.shape[1] // 4, 4)
+        made = made[torch.arange(len(labels), device=labels.device), labels]
+        parts = torch.split(made, [len(b) for b in boxes])
+        return [clip_boxes_to_image(p, size) for p, size in zip(parts, sizes, strict=True)]
 
     def find(
         self, maps: Sequence[Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
@@ -244,11 +274,14 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
         boxes, best, labels = self.postprocess_detections(scores, deltas, proposals, sizes)
         channel = torch.cat(labels) - 1
         logits = self.mask_branch(self.mask_pool(maps, boxes))
-        masks = logits[torch.arange(len(channel), device=channel.device), channel].sigmoid()
+        if self.refiner is None:
+            masks = of_channel(logits, channel).sigmoid()
+        else:
+            masks = self.refiner.draw(maps[0], boxes, logits, channel).sigmoid()
         return [
             {"boxes": b, "scores": s, "channels": label - 1, "masks": m}
             for b, s, label, m in zip(
-                boxes, best, labels, masks.split([len(b) for b in boxes]), strict=True
+                boxes, best, labels, torch.split(masks, [len(b) for b in boxes]), strict=True
             )
         ]
 

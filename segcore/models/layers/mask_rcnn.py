@@ -23,6 +23,7 @@ from segcore.models.layers.detection import (
     PyramidPool,
 )
 from segcore.models.layers.object_targets import encode
+from segcore.models.layers.point_masks import PointRefiner
 from segcore.models.objects import Found, paint
 from segcore.models.output import Detections, SegOutput, Targets
 from segcore.models.spec import ModelSpec
@@ -38,7 +39,10 @@ class MaskRcnn(nn.Module):
     Parameters
     ----------
     path : what the pyramid's four maps go through before boxes are pooled from them.
-    box_head, mask_branch : other heads than Mask R-CNN's; they are given every level's features.
+    box_head, mask_branch : other heads than Mask R-CNN's; beside another box head both are given
+        every level's features.
+    mask_pool : where the mask branch is to be given others.
+    refiner : makes finer masks of the mask branch's, as PointRend does.
     """
 
     own_losses = True
@@ -53,6 +57,8 @@ class MaskRcnn(nn.Module):
         path: nn.Module | None = None,
         box_head: nn.Module | None = None,
         mask_branch: nn.Module | None = None,
+        mask_pool: nn.Module | None = None,
+        refiner: PointRefiner | None = None,
     ) -> None:
         super().__init__()
         told = spec.classes.scored
@@ -81,23 +87,30 @@ class MaskRcnn(nn.Module):
             PyramidPool(7, canonical, everywhere=box_head is not None),
             box_head or TwoMLPHead(channels * 7 * 7, features),
             BoxPredictor(features, things),
-            PyramidPool(14, canonical, everywhere=box_head is not None),
+            mask_pool or PyramidPool(14, canonical, everywhere=box_head is not None),
             mask_branch,
+            refiner=refiner,
             sampled=int(spec.options["sampled"]),
             detections=int(spec.options["detections"]),
         )
 
     @property
     def segmentation_head(self) -> nn.Module:
-        """The masks' last convolution: one map a class."""
+        """The masks' last layer: one map a class."""
+        if self.heads.refiner is not None:
+            return self.heads.refiner.get_submodule("head.predictor")
         found = [m for m in self.heads.mask_branch.modules() if isinstance(m, MaskPredictor)]
         return found[-1]
 
     @property
     def class_axes(self) -> dict[str, dict[int, int]]:
-        """The rows of scores and boxes; row 0 is the background."""
+        """The rows of scores and boxes, where row 0 is the background; and what masks say."""
         names = ("classes.weight", "classes.bias", "boxes", "shift")
-        return {f"heads.box_predictor.{name}": {0: 1} for name in names}
+        found = {f"heads.box_predictor.{name}": {0: 1} for name in names}
+        for part in ("mask_branch", "refiner"):
+            own = getattr(getattr(self.heads, part), "class_axes", {})
+            found |= {f"heads.{part}.{name}": dict(axes) for name, axes in own.items()}
+        return found
 
     def forward(self, images: Tensor, targets: Targets | None = None) -> SegOutput:
         """Losses while training, else what was found.

@@ -93,26 +93,39 @@ def masks_on_boxes(row: Row, chosen: Tensor, boxes: Tensor, cells: int) -> tuple
 
     Returns
     -------
-    (N, cells, cells) float32, the object's share between the four pixels around the centre of each
-    cell; and bool, whether the class is known there.
+    (N, cells, cells) float32 and bool, as `shares_at` gives them for the centre of each cell.
+    """
+    steps = (torch.arange(cells, device=boxes.device, dtype=boxes.dtype) + 0.5) / cells
+    x = boxes[:, 0, None] + steps * (boxes[:, 2] - boxes[:, 0])[:, None]
+    y = boxes[:, 1, None] + steps * (boxes[:, 3] - boxes[:, 1])[:, None]
+    return shares_at(row, chosen, x[:, None], y[:, :, None])
+
+
+def shares_at(row: Row, chosen: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The masks of objects between pixels.
+
+    Parameters
+    ----------
+    row : of `encode`; chosen : (N,) which of its objects.
+    x, y : (N, ...) in pixels of the picture, of one size or such as make one size together.
+
+    Returns
+    -------
+    Of that size: float32, the object's share between the four pixels around each point; and bool,
+    whether the class is known there.
     """
     plane, known = row["plane"], row["known"]
     height, width = plane.shape
-    steps = (torch.arange(cells, device=boxes.device, dtype=boxes.dtype) + 0.5) / cells
-    x = boxes[:, 0, None] + steps * (boxes[:, 2] - boxes[:, 0])[:, None] - 0.5
-    y = boxes[:, 1, None] + steps * (boxes[:, 3] - boxes[:, 1])[:, None] - 0.5
+    x, y = x - 0.5, y - 0.5
     left, top = x.floor(), y.floor()
-    part_x, part_y = (x - left)[:, None], (y - top)[:, :, None]
-    numbers = row["numbers"][chosen][:, None, None]
-    result = boxes.new_zeros(len(boxes), cells, cells)
+    part_x, part_y = x - left, y - top
+    numbers = row["numbers"][chosen].reshape(-1, *[1] * (x.ndim - 1))
+    result = torch.zeros_like(x * y)
     for down in (0, 1):
-        rows = (top.long() + down).clamp(0, height - 1)[:, :, None]
+        rows = (top.long() + down).clamp(0, height - 1)
         for right in (0, 1):
-            columns = (left.long() + right).clamp(0, width - 1)[:, None]
+            columns = (left.long() + right).clamp(0, width - 1)
             share = (part_y if down else 1 - part_y) * (part_x if right else 1 - part_x)
             result += share * (plane[rows, columns] == numbers)
-    nearest = (
-        y.round().long().clamp(0, height - 1)[:, :, None],
-        x.round().long().clamp(0, width - 1)[:, None],
-    )
+    nearest = y.round().long().clamp(0, height - 1), x.round().long().clamp(0, width - 1)
     return result, known[nearest]

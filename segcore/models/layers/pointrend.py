@@ -1,9 +1,7 @@
-"""PointRend: a coarse prediction, and a small head that decides anew where it is in doubt.
+"""PointRend on a semantic network: its scores, and a small head that decides anew where they doubt.
 
-Kirillov, Wu, He & Girshick 2019, https://arxiv.org/abs/1912.08193: section 3.1 (which points, in
-use and in training), 3.2 (what a point is described by), 3.3 (the head). Axes: B batch, C classes,
-N points, F channels of the fine map, H and W of the picture. A place is (x, y) from 0 to 1, across
-the picture's whole width and height; pixel i of n has its centre at (i + 0.5) / n.
+Kirillov, Wu, He & Girshick 2019, https://arxiv.org/abs/1912.08193, section 5. Axes and places are
+those of `segcore.models.layers.points`.
 """
 
 from __future__ import annotations
@@ -17,39 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segcore.base import MaskwrightError
+from segcore.models.layers.points import FINE, PointHead, sample, subdivided, uncertain_places
 from segcore.models.output import PLACES, POINTS
-
-_FINE = 4  # stride of the map that describes points, as P2 of a pyramid or res2 of a ResNet
-
-
-class PointHead(nn.Module):
-    """Three hidden layers on each point alone; each one is told the coarse prediction again.
-
-    Parameters
-    ----------
-    fine : channels of the fine map; hidden : of each layer.
-    """
-
-    def __init__(self, fine: int, classes: int, hidden: int = 256, layers: int = 3) -> None:
-        super().__init__()
-        inside = [fine, *[hidden] * (layers - 1)]
-        self.hidden = nn.ModuleList(nn.Conv1d(wide + classes, hidden, 1) for wide in inside)
-        self.predictor = nn.Conv1d(hidden + classes, classes, 1)
-        nn.init.normal_(self.predictor.weight, std=0.001)
-        nn.init.zeros_(cast("Tensor", self.predictor.bias))
-        # The coarse scores come last among the inputs: those columns belong to classes.
-        self.class_axes: dict[str, dict[int, int]] = {
-            f"hidden.{i}.weight": {1: wide} for i, wide in enumerate(inside)
-        }
-        self.class_axes |= {"predictor.weight": {0: 0, 1: hidden}, "predictor.bias": {0: 0}}
-
-    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        """(B, C, N) scores from (B, F, N) features and (B, C, N) coarse scores."""
-        values = fine
-        for layer in self.hidden:
-            values = functional.relu(layer(torch.cat((values, coarse), 1)))
-        scores: Tensor = self.predictor(torch.cat((values, coarse), 1))
-        return scores
 
 
 class PointRend(nn.Module):
@@ -97,7 +64,7 @@ class PointRend(nn.Module):
                 "This model keeps no features for PointRend to describe points by.",
                 "Choose another base, such as fpn or deeplabv3.",
             )
-        strides = [abs(math.log2(side / m.shape[-1] / _FINE)) for m in maps]
+        strides = [abs(math.log2(side / m.shape[-1] / FINE)) for m in maps]
         self.chosen = strides.index(min(strides))
         seen = 2 ** round(math.log2(max(side / coarse, 1.0)))
         self.coarse_stride = int(getattr(base, "coarse_stride", seen))
@@ -128,7 +95,7 @@ class PointRend(nn.Module):
         if not self.training:
             return self._subdivided(coarse, fine)
         with torch.no_grad():
-            places = self._uncertain_places(coarse)
+            places = uncertain_places(coarse, self.points, self.oversample, self.importance)
         scores = self._at(places, coarse, fine)
         size = places.new_tensor([images.shape[-1], images.shape[-2]])
         return coarse, {**aux, f"rend{POINTS}": scores, f"rend{PLACES}": places * size}
@@ -157,67 +124,22 @@ class PointRend(nn.Module):
         scores: Tensor = self.point_head(sample(fine, places), sample(coarse, places))
         return scores
 
-    def _uncertain_places(self, coarse: Tensor) -> Tensor:
-        """(B, N, 2) for training: mostly where the coarse prediction is in doubt."""
-        batch = len(coarse)
-        many = round(self.oversample * self.points)
-        important = round(self.importance * self.points)
-        drawn = torch.rand(batch, many, 2, device=coarse.device)
-        doubt = uncertainty(sample(coarse, drawn))
-        best = doubt.topk(important, dim=1).indices
-        chosen = drawn.gather(1, best[..., None].expand(-1, -1, 2))
-        even = torch.rand(batch, self.points - important, 2, device=coarse.device)
-        return torch.cat((chosen, even), 1)
-
     def _subdivided(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """The coarse scores doubled step by step, the most uncertain points decided anew.
 
         `coarse` is at the picture's size, however the base enlarges; the steps begin from it at
         the base's own stride. A base of stride 1 is refined once, at full size.
         """
-        batch, classes, height, width = coarse.shape
+        height, width = coarse.shape[-2:]
         stride = self.coarse_stride
         scores = coarse
         if stride > 1:
             scores = functional.interpolate(
                 coarse, size=(height // stride, width // stride), mode="bilinear"
             )
-        while True:
-            stride = max(stride // 2, 1)
-            size = (height // stride, width // stride)
-            if scores.shape[-2:] != size:
-                scores = functional.interpolate(scores, size=size, mode="bilinear")
-            flat = scores.reshape(batch, classes, -1)
-            doubt = uncertainty(flat)
-            index = doubt.topk(min(self.refined, doubt.shape[1]), dim=1).indices
-            places = torch.stack(
-                (
-                    (index % size[1] + 0.5) / size[1],
-                    (torch.div(index, size[1], rounding_mode="floor") + 0.5) / size[0],
-                ),
-                dim=-1,
-            )
-            anew = self._at(places, coarse, fine).to(flat.dtype)
-            scores = flat.scatter(2, index[:, None].expand(-1, classes, -1), anew)
-            scores = scores.reshape(batch, classes, *size)
-            if stride == 1:
-                return scores
-
-
-def uncertainty(scores: Tensor) -> Tensor:
-    """(B, N): minus the lead of the best class over the second, from (B, C, N); 0 at a tie."""
-    if scores.shape[1] == 1:
-        return -scores[:, 0].abs()
-    best = scores.topk(2, dim=1).values
-    return best[:, 1] - best[:, 0]
-
-
-def sample(maps: Tensor, places: Tensor) -> Tensor:
-    """(B, F, N): a (B, F, h, w) map between its pixels, at (B, N, 2) places from 0 to 1."""
-    found = functional.grid_sample(
-        maps.float(), (2 * places - 1)[:, :, None], align_corners=False, padding_mode="border"
-    )
-    return found[..., 0]
+        halvings = range(max(stride.bit_length() - 2, 0), -1, -1)
+        sizes = [(height >> k, width >> k) for k in halvings]
+        return subdivided(scores, sizes, self.refined, lambda at: self._at(at, coarse, fine))
 
 
 def _maps(given: Any) -> Iterator[Tensor]:
