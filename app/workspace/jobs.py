@@ -104,6 +104,7 @@ class Jobs(QObject):
 
         if not self.running:
             self._rows.clear()
+        things = [int(c.id) for c in project.classes.active if c.thing]
         for item_id in ids:
             item = project.items.by_id(item_id)
             if any(r.item_id == item_id and r.is_running for r in self._rows.values()):
@@ -122,7 +123,7 @@ class Jobs(QObject):
             self._rows[number] = JobRow(
                 number, f"Predict {item.name}", item_id, started=time.monotonic()
             )
-            self._planes[number] = IncomingPlanes(tuple(item.shape))
+            self._planes[number] = IncomingPlanes(item.shape, things)
             self._models[number] = model
         workspace.jobs_changed.emit()
 
@@ -312,8 +313,6 @@ class Jobs(QObject):
             return
         item = project.items.by_id(row.item_id)
 
-        things = [int(c.id) for c in project.classes.active if c.thing]
-
         def store() -> Any:
             layer = project.store_prediction(
                 item,
@@ -322,8 +321,7 @@ class Jobs(QObject):
                 planes.classes,
                 confidence=planes.confidence,
                 margin=planes.margin,
-                instances=planes.objects(things),
-                facts=planes.facts,
+                **planes.objects,
             )
             return layer, project.adopt(item, layer)
 

@@ -8,22 +8,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.infer.found import FoundObjects, ItemObjects
 from segcore.infer.objects import objects_of
-from segcore.store import ObjectFacts
 
 
 class IncomingPlanes:
-    """Planes of a prediction while its tiles come in."""
+    """Planes of a prediction while its tiles come in.
 
-    def __init__(self, shape: Any) -> None:
+    Parameters
+    ----------
+    shape : (z, y, x) of the item.
+    things : ids of the project's classes that are things.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], things: list[int]) -> None:
         self.classes = np.zeros(shape, np.uint16)
         self.confidence = np.zeros(shape, np.uint8)
         self.margin = np.zeros(shape, np.uint8)
-        self.facts: dict[int, ObjectFacts] = {}
-        self._numbers: NDArray[np.uint32] | None = None
+        self._things = things
+        self._objects: ItemObjects | None = None
 
     def put(self, event: Any) -> None:
         rect = Rect(*event.rect)
@@ -38,18 +43,18 @@ class IncomingPlanes:
     def put_objects(self, event: Any) -> None:
         """Take what a model that finds objects says of a slice in the end."""
         self.put(event)
-        if self._numbers is None:
-            self._numbers = np.zeros(self.classes.shape, np.uint32)
-        last = max(self.facts, default=0)
-        numbers = np.where(event.instances > 0, event.instances + np.uint32(last), np.uint32(0))
-        self._numbers[event.z][Rect(*event.rect).slices] = numbers
-        self.facts |= {
-            last + number: ObjectFacts(round(score, 4))
-            for number, score in enumerate(event.scores.tolist(), 1)
-        }
+        if self._objects is None:
+            z, y, x = self.classes.shape
+            self._objects = ItemObjects((z, y, x), self._things)
+        found = FoundObjects(
+            event.numbers, event.ground, event.scores, event.object_classes, event.kept
+        )
+        self._objects.add(event.z, Rect(*event.rect), event.classes, found)
 
-    def objects(self, things: list[int]) -> NDArray[np.uint32] | None:
-        """The objects of classes that are things: the model's own, or connected regions."""
-        if self._numbers is None:
-            return objects_of(self.classes, things)
-        return np.where(np.isin(self.classes, things), self._numbers, np.uint32(0))
+    @property
+    def objects(self) -> dict[str, Any]:
+        """The objects, as `Project.store_prediction` takes them: the model's own, or the connected
+        regions of classes that are things."""
+        if self._objects is None:
+            return {"instances": objects_of(self.classes, self._things)}
+        return self._objects.stored

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from segcore.base import Cancelled, Rect
 from segcore.infer.device import choose_device, is_out_of_memory
+from segcore.infer.found import FoundObjects
 from segcore.infer.objects import connected_objects
 from segcore.infer.tiles import Grid, make_grid
-from segcore.models.objects import Found, join_tiles, merged, paint
+from segcore.models.objects import LOWEST_SCORE, Found, beneath, join_tiles, merged, paint
 from segcore.models.prepare import as_channels, prepare, statistics
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Prediction:
     margin : (y, x) uint8, 255 times its lead over the second; small where a person should look.
     instances : (y, x) uint32 object numbers, 0 = none, or None if objects were not asked for.
     scores : of the objects by their numbers, 0 to 1, where the model finds objects itself.
+    found : all that such a model found, below the score of what is in `instances` too.
     """
 
     classes: NDArray[np.uint16]
@@ -46,6 +48,7 @@ class Prediction:
     margin: NDArray[np.uint8]
     instances: NDArray[np.uint32] | None = None
     scores: Mapping[int, float] = field(default_factory=dict)
+    found: FoundObjects | None = None
 
 
 class Predictor:
@@ -96,7 +99,8 @@ class Predictor:
         cancel : asked before every tile.
         mirror : the mean over the four mirror images; four times the work, often a bit better.
         instances : number the objects, too.
-        least_score : of a model's own objects; None is what its family paints.
+        least_score : of a model's own objects that are in the answer; None is what its family
+            paints. Those below it are beside it, in `Prediction.found`.
 
         Raises
         ------
@@ -249,19 +253,29 @@ class Predictor:
         network = self.model.network
         if least_score is None:
             least_score = float(getattr(network, "least_score", 0.0))
-        good = [(place, [o for o in found if o.score >= least_score]) for place, found in seen]
-        inside = [one.seen_in(region) for one in join_tiles(good)]
-        numbers, kept = paint([o for o in inside if o is not None], classes.shape)
+        # Each kind is joined by itself: half of a bad object must not change a good one.
+        found = [
+            one.seen_in(region)
+            for low, high in ((least_score, np.inf), (min(LOWEST_SCORE, least_score), least_score))
+            for one in join_tiles([(p, [o for o in f if low <= o.score < high]) for p, f in seen])
+        ]
+        every, painted = paint([o for o in found if o is not None], classes.shape)
+        kept = [one for one in painted if one.score >= least_score]  # the first ones
+        numbers = np.where(every <= len(kept), every, np.uint32(0))
         channel_of = np.zeros(1 << 16, np.int64)
         channel_of[self._ids] = np.arange(len(self._ids))
+        semantic = channel_of[classes]
+        least_stuff = int(getattr(network, "least_stuff", 0))
         channels = merged(
             numbers,
             np.array([one.channel for one in kept], np.int64),
-            channel_of[classes],
+            semantic,
             self._things,
-            int(getattr(network, "least_stuff", 0)),
+            least_stuff,
         )
-        classes[:] = np.append(self._ids, 0)[channels]  # the last one is of what is undecided
+        ids = np.append(self._ids, 0)  # the last one is of what is undecided
+        classes[:] = ids[channels]
+        ground = np.where(numbers > 0, ids[self._beneath(numbers, semantic, least_stuff)], classes)
         confidence[channels < 0] = 0
         margin[channels < 0] = 0
         for number, one in enumerate(kept, 1):
@@ -271,7 +285,24 @@ class Predictor:
             confidence[where][mine] = np.rint(255 * share)
             margin[where][mine] = np.rint(255 * (2 * share - 1))
         scores = {number: one.score for number, one in enumerate(kept, 1)}
-        return Prediction(classes, confidence, margin, numbers, scores)
+        beside = FoundObjects(
+            every,
+            ground.astype(np.uint16),
+            np.array([one.score for one in painted], np.float32),
+            self._ids[[one.channel for one in painted]],
+            len(kept),
+        )
+        return Prediction(classes, confidence, margin, numbers, scores, beside)
+
+    def _beneath(
+        self, numbers: NDArray[np.uint32], semantic: NDArray[np.int64], least_stuff: int
+    ) -> NDArray[np.int64]:
+        """Channels where an object is taken away, -1 where that leaves the pixel undecided."""
+        if self.model.semantic_share:
+            return beneath(numbers, semantic, self._things, least_stuff)
+        # A network that knows objects only: what is in none is the first class of no things.
+        stuff = np.flatnonzero(~self._things)
+        return np.full(numbers.shape, stuff[0] if len(stuff) else -1, np.int64)
 
     @torch.no_grad()
     def _decide(

@@ -8,6 +8,7 @@ array at all. Code outside this package knows neither the tile's size nor where 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -37,8 +38,14 @@ PLANES: dict[str, np.dtype[Any]] = {
     "origin": np.dtype(np.uint16),
     "confidence": np.dtype(np.uint8),
     "margin": np.dtype(np.uint8),
+    "found": np.dtype(np.uint32),
+    "ground": np.dtype(np.uint16),
 }
-"""Planes a layer can have: the first three of every label, the last two of predictions."""
+"""Planes a layer can have: the first three of every label, the others of predictions.
+
+``found`` and ``ground`` are of models that find objects: the best object at each pixel whatever its
+score is, and the class that the pixel has where that object is left out.
+"""
 
 LABEL_PLANES = ("class", "instance", "origin")
 PICTURE_TILE: TileShape = (1, 256, 256)
@@ -183,3 +190,31 @@ class TileCache:
             if len(self._uniform) < 4096:
                 self._uniform[key] = array
         return array
+
+
+class TilesAside(TileCache):
+    """Tiles of a snapshot that is only looked at; they go with it and never reach a store.
+
+    What it does not have itself it asks the cache beside it, so that such a snapshot shares the
+    tiles of what it was made from.
+
+    Parameters
+    ----------
+    beside : holds all other tiles.
+    """
+
+    # Above every stored tile, below those of readers (`segcore.store.contents`), and no two
+    # snapshots alike: a handle must name one tile for as long as anything remembers it.
+    _numbers = itertools.count(1 << 37)
+
+    def __init__(self, beside: TileCache) -> None:
+        super().__init__(beside.get, 0, next(self._numbers) << 24)
+        self._beside = beside
+
+    def resident(self, handle: Handle, plane: str, tile: TileShape) -> TileArray | None:
+        own = None if handle < 0 else self.pinned(handle)
+        return self._beside.resident(handle, plane, tile) if own is None else own
+
+    def get(self, handle: Handle, plane: str, tile: TileShape) -> TileArray:
+        own = None if handle < 0 else self.pinned(handle)
+        return self._beside.get(handle, plane, tile) if own is None else own

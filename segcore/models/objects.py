@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segcore.base import Rect
 
+LOWEST_SCORE = 0.05  # of an object that is found at all: the field's, He et al. 2017
 VISIBLE = 0.5  # share of an object that no better one may have taken
 SAME_IOU = 0.5  # in what two tiles share, two masks of one object agree at least so far,
 SAME_INSIDE = 0.8  # or the smaller one lies in the larger one by so much of its area
@@ -148,10 +149,25 @@ def merged(
     -------
     (h, w) int64 channels, -1 where nothing is decided.
     """
-    stuff = np.where((numbers > 0) | things[semantic], -1, semantic)
-    pixels = np.bincount(stuff[stuff >= 0], minlength=len(things))
-    stuff[np.isin(stuff, np.flatnonzero(pixels < least_stuff))] = -1
+    stuff = beneath(numbers, semantic, things, least_stuff)
     return np.where(numbers > 0, np.concatenate([[-1], channel_of])[numbers], stuff)
+
+
+def beneath(
+    numbers: NDArray[np.uint32],
+    semantic: NDArray[np.int64],
+    things: NDArray[np.bool_],
+    least_stuff: int,
+) -> NDArray[np.int64]:
+    """(h, w) int64: the channels of `merged` with all objects taken away, -1 where undecided.
+
+    What stuff is in the picture is counted beside the objects; parameters as of `merged`.
+    """
+    stuff = np.where(things[semantic], -1, semantic)
+    seen = stuff[(stuff >= 0) & (numbers == 0)]
+    pixels = np.bincount(seen, minlength=len(things))
+    stuff[np.isin(stuff, np.flatnonzero(pixels < least_stuff))] = -1
+    return stuff
 
 
 def join_tiles(tiles: Sequence[tuple[Rect, Sequence[Found]]]) -> list[Found]:

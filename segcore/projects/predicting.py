@@ -7,15 +7,16 @@ torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.base import MaskwrightError
+from segcore.base import MaskwrightError, Rect
 from segcore.infer import ClassMapping, Predictor, map_classes
+from segcore.infer.found import ItemObjects
 from segcore.infer.objects import objects_of
 from segcore.models.weights import load_model, model_digest
 from segcore.projects.model_witness import ModelWitness
@@ -23,7 +24,7 @@ from segcore.projects.modelling import NoModel
 from segcore.projects.refining import refined_prediction
 from segcore.projects.stage import Stage, silent
 from segcore.refine import CrfParams, densecrf
-from segcore.store import Item, ObjectFacts, Project
+from segcore.store import Item, Project
 
 REFINED = "+crf"
 """What a prediction behind a dense CRF has after its model's name."""
@@ -60,14 +61,6 @@ class _Volume:
     classes: list[NDArray[np.uint16]] = field(default_factory=list)
     confidence: list[NDArray[np.uint8]] = field(default_factory=list)
     margin: list[NDArray[np.uint8]] = field(default_factory=list)
-    numbers: list[NDArray[np.uint32]] = field(default_factory=list)
-    facts: dict[int, ObjectFacts] = field(default_factory=dict)
-
-    def add_objects(self, numbers: NDArray[np.uint32], scores: Mapping[int, float]) -> None:
-        """The objects of the next slice, which count on behind those of the slices before."""
-        last = max(self.facts, default=0)
-        self.numbers.append(np.where(numbers > 0, numbers + np.uint32(last), np.uint32(0)))
-        self.facts |= {last + n: ObjectFacts(round(s, 4)) for n, s in scores.items()}
 
 
 def predict_items(
@@ -79,6 +72,7 @@ def predict_items(
     again: bool = False,
     device: str | None = None,
     refine: CrfParams | None = None,
+    least_score: float | None = None,
     stage: Stage = silent,
 ) -> PredictionReport:
     """Predict items one by one; a damaged image is reported and the rest goes on.
@@ -92,6 +86,8 @@ def predict_items(
     device : ``cuda``, ``mps`` or ``cpu``; None is the best there is.
     refine : a dense CRF with these parameters on the model's probabilities; the prediction is
         then called ``NAME+crf``.
+    least_score : 0 to 1, of the objects that the prediction has; None is what the model's family
+        takes for an object. Those below it are kept beside it. For models that find objects.
 
     Raises
     ------
@@ -124,7 +120,9 @@ def predict_items(
             skipped.append(item.name)
         else:
             try:
-                taken = _predict(project, item, predictor, mapping, name, digest, refine)
+                taken = _predict(
+                    project, item, predictor, mapping, name, digest, refine, least_score
+                )
             except MaskwrightError as error:
                 failed.append((item.name, error))
             else:
@@ -149,20 +147,24 @@ def _predict(
     name: str,
     digest: str,
     refine: CrfParams | None,
+    least_score: float | None,
 ) -> bool:
     """Predict one item, store it, adopt it if nobody has worked there; whether it was adopted."""
     volume = _Volume()
     own_objects = refine is None and predictor.model.finds_objects
     things = [int(c.id) for c in project.classes.active if c.thing]
+    objects = ItemObjects(item.shape, things) if own_objects else None
     with item.open_image() as image:
         for z in range(item.shape.z):
             if refine is None:
-                found = predictor.predict(image, z=z, instances=own_objects)
+                found = predictor.predict(
+                    image, z=z, instances=own_objects, least_score=least_score
+                )
                 classes, confidence = mapping.table[found.classes], found.confidence
                 margin = found.margin
-                if own_objects and found.instances is not None:
-                    numbers = np.where(np.isin(classes, things), found.instances, np.uint32(0))
-                    volume.add_objects(numbers, found.scores)
+                if objects is not None and found.found is not None:
+                    rect = Rect(0, 0, *classes.shape)
+                    objects.add(z, rect, classes, found.found.mapped(mapping.table))
             else:
                 spacing = (1.0, 1.0) if item.spacing is None else item.spacing[1:]
                 ids = tuple(int(mapping.table[c.id]) for c in predictor.model.spec.classes.scored)
@@ -181,7 +183,6 @@ def _predict(
         stack,
         confidence=np.stack(volume.confidence),
         margin=np.stack(volume.margin),
-        instances=np.stack(volume.numbers) if own_objects else objects_of(stack, things),
-        facts=volume.facts,
+        **({"instances": objects_of(stack, things)} if objects is None else objects.stored),
     )
     return project.adopt(item, layer) is not None

@@ -170,7 +170,8 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
                 mirror=bool(job.model_options.get("mirror", False)),
                 instances=predictor.model.finds_objects,
             )
-            if found.instances is not None:
+            if found.found is not None:
+                objects = found.found.mapped(mapping.table)
                 context.send(
                     ObjectsFound(
                         context.number,
@@ -180,8 +181,11 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
                         mapping.table[found.classes],
                         found.confidence,
                         found.margin,
-                        found.instances,
-                        np.array([found.scores[k + 1] for k in range(len(found.scores))], "f4"),
+                        objects.numbers,
+                        objects.ground,
+                        objects.scores,
+                        objects.classes,
+                        objects.kept,
                     )
                 )
     context.check()

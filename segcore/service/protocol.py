@@ -281,8 +281,8 @@ class ObjectsFound(Event, frozen=True, eq=False):
     ----------
     rect, z : where it lies.
     classes, confidence, margin : as of `TilePredicted`.
-    instances : (rect.height, rect.width) uint32 object numbers, 0 = none.
-    scores : (n,) float32 of the objects 1 to n.
+    numbers, ground, scores, object_classes, kept : as of `segcore.infer.found.FoundObjects`, with
+        class ids of the project.
     """
 
     number: int
@@ -292,8 +292,11 @@ class ObjectsFound(Event, frozen=True, eq=False):
     classes: NDArray[np.uint16]
     confidence: NDArray[np.uint8]
     margin: NDArray[np.uint8]
-    instances: NDArray[np.uint32]
+    numbers: NDArray[np.uint32]
+    ground: NDArray[np.uint16]
     scores: NDArray[np.float32]
+    object_classes: NDArray[np.uint16]
+    kept: int
 
 
 class PredictionDone(Event, frozen=True, eq=False):

@@ -11,6 +11,7 @@ from segcore.store.history import HistoryRow
 from segcore.store.items import Item, Items
 from segcore.store.project import Project
 from segcore.store.records import InstanceRow, NewItem, ObjectFacts, PredictionLayer
+from segcore.store.scored import at_score, chosen_score
 from segcore.store.scribe import Scribe
 from segcore.store.sources import SourceRef
 
@@ -33,5 +34,7 @@ __all__ = [
     "StoreRecovered",
     "StoreTrouble",
     "Ticket",
+    "at_score",
     "check",
+    "chosen_score",
 ]

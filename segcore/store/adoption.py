@@ -125,6 +125,8 @@ class Take:
     classes : only where the prediction says one of these; None for all.
     guard : what stays as it is; its `keep_origins` is "where I did not paint".
     rows : the prediction's instances.
+    left_out : objects of the prediction whose score was too low; their rows go where none of their
+        pixels is left in the label.
     whole : nothing is left out, so the label is this prediction's from now on.
     z : the only slice that is taken; None for all.
     """
@@ -135,6 +137,7 @@ class Take:
     classes: frozenset[int] | None = None
     guard: Guard = OPEN
     rows: tuple[InstanceRow, ...] = ()
+    left_out: tuple[InstanceRow, ...] = ()
     whole: bool = False
     z: int | None = None
     name: str = "Take prediction"
@@ -164,6 +167,10 @@ class Take:
             for row in self.rows
             if row.id in taken
         ]
+        fields += [
+            FieldChange("instance", f"{self.item}/{number}", "row", None, None)
+            for number in sorted(_without_pixels(draft, labels, {r.id for r in self.left_out}))
+        ]
         if self.whole:
             fields.append(FieldChange("item", self.item, ADOPTED, None, self.source.layer))
         patch = draft.close(self.name, self.tool, tuple(fields))
@@ -178,6 +185,18 @@ class Take:
         if self.classes is None:
             return np.ones(classes.shape, bool)
         return np.isin(classes, list(self.classes))
+
+
+def _without_pixels(draft: Draft, labels: Labels, numbers: set[int]) -> set[int]:
+    """Those of the objects that have no pixel left; a person may have painted one further."""
+    missing = set(numbers)
+    for index in sorted(labels.tiles("instance")):
+        if not missing:
+            break
+        z0, rect = labels.tile_rect(index)
+        for z in range(z0, min(z0 + labels.tile[0], labels.shape.z)):
+            missing -= set(np.unique(draft.read(rect, z, "instance")).tolist())
+    return missing
 
 
 def take(
@@ -197,6 +216,14 @@ def take(
         return Take(layer.labels, item, origin, guard=guard, z=where.z, **common)
     if isinstance(where, str):
         keep = persons if where == "not_mine" else frozenset()
-        guard = Guard(keep_origins=keep)
-        return Take(layer.labels, item, origin, guard=guard, whole=where == "all", **common)
+        kept = {row.id for row in layer.instances}
+        return Take(
+            layer.labels,
+            item,
+            origin,
+            guard=Guard(keep_origins=keep),
+            left_out=tuple(row for row in layer.found if row.id not in kept),
+            whole=where == "all",
+            **common,
+        )
     return Take(layer.labels, item, origin, classes=frozenset(where), **common)

@@ -166,7 +166,8 @@ def _first_instance(
     # Objects of the truth are compared, never edited: they keep their numbers and use none up.
     if role == TRUTH:
         return 1
-    count = max(int(p["instance"].max(initial=0)) if "instance" in p else 0 for p in every)
+    names = ("instance", "found")
+    count = max(int(p[n].max(initial=0)) if n in p else 0 for p in every for n in names)
     return project.new_instance(item_id, count) if count else 1
 
 
@@ -193,14 +194,17 @@ def _take_layers(
 def prediction_layer(content: Content, layer: str) -> PredictionLayer:
     """A prediction of an item by the layer's id."""
     row = content.rows[layer]
+    labels = content.layers[layer]
+    objects = [(InstanceRow.from_json(r["id"], r), layers.LEFT_OUT in r) for r in row.instances]
     return PredictionLayer(
         row.id,
         row.name,
         row.model_digest,
-        content.layers[layer],
+        labels,
         row.partial,
         content.pointers.get(ADOPTED) == row.id,
-        tuple(InstanceRow.from_json(r["id"], r) for r in row.instances),
+        tuple(one for one, left_out in objects if not left_out),
+        tuple(one for one, _ in objects) if labels.has_plane("found") else (),
     )
 
 

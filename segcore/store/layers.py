@@ -92,20 +92,27 @@ def make(
 
     Parameters
     ----------
-    planes : "class" and maybe "instance", "confidence", "margin", all (z, y, x). Numbers of
-        instances may be any; they are moved up to begin at `first_instance`.
+    planes : "class" and maybe "instance", "confidence", "margin", "found" and "ground", all
+        (z, y, x). Numbers of objects may be any; they are moved up to begin at `first_instance`.
     origin : row of `source` that labelled pixels are said to come from; 0 keeps no origins.
-    facts : what is known of objects, by their number in plane "instance".
+    facts : what is known of objects, by their number in plane "found" or "instance".
     """
     arrays = dict(planes)
     classes = arrays["class"] = arrays["class"].astype(np.uint16, copy=False)
     rows: tuple[InstanceRow, ...] = ()
-    if "instance" in arrays:
-        arrays["instance"], rows = _number_instances(
-            classes, arrays["instance"], first_instance, origin, arrays.get("confidence")
+    shown: set[int] | None = None
+    numbered = "found" if "found" in arrays else "instance"
+    if numbered in arrays:
+        given = arrays.get("instance")
+        arrays[numbered], rows = _number_instances(
+            classes, arrays[numbered], first_instance, origin, arrays.get("confidence")
         )
         if facts:
             rows = tuple(_with_facts(row, facts.get(row.id - first_instance + 1)) for row in rows)
+        if numbered == "found" and given is not None:
+            # The objects in plane instance are the better ones of the same, with their numbers.
+            arrays["instance"] = np.where(given > 0, arrays["found"], np.uint32(0))
+            shown = set(np.unique(arrays["instance"]).tolist())
     if origin:
         arrays["origin"] = np.where(classes != 0, np.uint16(origin), np.uint16(0))
     layer = str(uuid.uuid4())
@@ -126,17 +133,27 @@ def make(
         model_digest,
         partial,
         # The rows of the label's objects are steps of the log, and can be undone.
-        tuple(r.to_json() | {"id": r.id} for r in rows) if role != "label" else (),
+        tuple(_stored(r, shown) for r in rows) if role != "label" else (),
         time.time(),
     )
     empty = Labels.empty(labels.shape, cache=cache, layer=layer, tile=labels.tile)
     return NewLayer(row, empty, labels, rows)
 
 
+LEFT_OUT = "left out"
+"""In a layer's row of an object: it is in plane found only, for its score is low."""
+
+
+def _stored(row: InstanceRow, shown: set[int] | None) -> dict[str, Any]:
+    left_out = {LEFT_OUT: True} if shown is not None and row.id not in shown else {}
+    return row.to_json() | {"id": row.id} | left_out
+
+
 def _with_facts(row: InstanceRow, facts: ObjectFacts | None) -> InstanceRow:
     if facts is None:
         return row
-    return replace(row, score=facts.score, attributes=dict(facts.attributes))
+    class_id = facts.class_id or row.class_id
+    return replace(row, class_id=class_id, score=facts.score, attributes=dict(facts.attributes))
 
 
 def _number_instances(

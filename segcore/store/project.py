@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from segcore.store.items import Item, Items
 from segcore.store.keeper import Keeper
 from segcore.store.origins import Origins
 from segcore.store.records import NewItem, ObjectFacts, PredictionLayer, Role
+from segcore.store.scored import at_score
 from segcore.store.scores import Scores
 from segcore.store.scribe import Scribe
 
@@ -495,6 +497,8 @@ class Project:
         instances: NDArray[Any] | None = None,
         partial: bool = False,
         facts: Mapping[int, ObjectFacts] = MappingProxyType({}),
+        found: NDArray[Any] | None = None,
+        ground: NDArray[Any] | None = None,
     ) -> PredictionLayer:
         """Keep a model's answer as a layer; `adopt` makes it the label where that is allowed.
 
@@ -505,8 +509,18 @@ class Project:
         partial : the model did not get through the whole item.
         facts : scores of objects, by their number in `instances`; without, an object's score is
             the mean confidence of its pixels.
+        found, ground : of a model that finds objects: the best object at each pixel whatever its
+            score is, of whose numbers `instances` has some, and the class without that object.
+            Then `facts` has the score and the class of each.
         """
-        planes = _planes(classes, confidence=confidence, margin=margin, instance=instances)
+        planes = _planes(
+            classes,
+            confidence=confidence,
+            margin=margin,
+            instance=instances,
+            found=found,
+            ground=ground,
+        )
         return intake.store_prediction(
             self, _id(item), model_name, model_digest, planes, partial, facts
         )
@@ -532,6 +546,21 @@ class Project:
         """
         origin = self.source("model", layer.model_digest)
         return adoption.take(layer, _id(item), origin, self.person_origins(), where)
+
+    def keep_objects(
+        self, item: Item | str, layer: PredictionLayer, least_score: float
+    ) -> adoption.Take:
+        """The edit by which the label holds the objects of its prediction from a score on.
+
+        What is left out becomes what was beneath, and what a person set stays. Hand it over as a
+        step of kind "adopt": it is a choice among what the model said.
+
+        Parameters
+        ----------
+        layer : the prediction that the label was made of.
+        """
+        made = self.take(item, at_score(layer, least_score), "not_mine")
+        return replace(made, name=f"Objects from {least_score:.2f}", tool="score")
 
 
 _open_projects: weakref.WeakSet[Project] = weakref.WeakSet()

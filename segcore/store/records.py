@@ -167,10 +167,16 @@ class InstanceRow:
 
 @dataclass(frozen=True)
 class ObjectFacts:
-    """What a file says of an object besides its pixels; becomes part of its `InstanceRow`."""
+    """What is known of an object besides its pixels; becomes part of its `InstanceRow`.
+
+    Parameters
+    ----------
+    class_id : what it is, where its pixels cannot say it; 0 is what they say.
+    """
 
     score: float | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    class_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,10 +203,13 @@ class PredictionLayer:
     id : the layer.
     model : name of the model.
     model_digest : SHA-256 of its weights, "" if unknown.
-    labels : planes class, origin, confidence and margin, and instance where there are any.
+    labels : planes class, origin, confidence and margin, and instance where there are any; of a
+        model that finds objects also found and ground.
     partial : it was not computed for the whole item.
     adopted : the label shows, or has shown, just this layer.
-    instances : rows of its objects.
+    instances : rows of the objects that are in plane instance.
+    found : rows of all objects of a model that finds them, those with a low score too; none of
+        any other. `segcore.store.scored.at_score` chooses among them.
     """
 
     id: str
@@ -210,6 +219,7 @@ class PredictionLayer:
     partial: bool = False
     adopted: bool = False
     instances: tuple[InstanceRow, ...] = ()
+    found: tuple[InstanceRow, ...] = ()
 
 
 @dataclass(frozen=True)

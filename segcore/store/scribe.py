@@ -87,6 +87,7 @@ class Scribe:
         image: ImageReader | None = None,
         group: str | None = None,
         seen: bool = True,
+        kind: Kind = "do",
     ) -> Ticket:
         """Have an edit done. Never waits.
 
@@ -95,6 +96,7 @@ class Scribe:
         image : for edits that read intensities; None opens the item's own.
         group : id that steps over many items share.
         seen : whether a person sees what is done. If not, a new or predicted item stays so.
+        kind : "adopt" for a choice among what a model says: nobody has worked on the item then.
         """
         from segcore.edits import settled
 
@@ -114,7 +116,7 @@ class Scribe:
                 done = settled(edit, content.labels, new_number)
                 patch = done.apply(content.labels, pixels)
                 patch = replace(patch, group=group or patch.group)
-                return self.steps.take(item_id, patch, "do", ticket, seen=seen)
+                return self.steps.take(item_id, patch, kind, ticket, seen=seen)
 
         return self._queue(work)
 

@@ -105,3 +105,20 @@ def test_a_trained_model_gives_objects_with_its_own_scores(
             assert (classes[numbers > 0] == model.spec.classes.scored[thing].id).all()
     told = done("evaluate", project, "--json").json
     assert told["instances"]["ap50"] is not None
+
+    # Fewer objects are asked for; those that are left out are kept beside the prediction.
+    with Project.open(project) as opened:
+        scores = sorted(row.score or 0 for row in opened.items[0].instances.values())
+    least = (scores[0] + scores[-1]) / 2
+    done(
+        "predict", project, "--model", tmp_path / "eager", "--overwrite",
+        "--least-score", f"{least}",
+    )  # fmt: skip
+    with Project.open(project) as opened:
+        item = opened.items[0]
+        (layer,) = item.predictions.values()
+        assert sorted(row.score or 0 for row in item.instances.values()) == [
+            score for score in scores if score >= least
+        ]
+        assert {row.id for row in layer.instances} == set(item.instances)
+        assert {row.score for row in layer.found} >= set(scores)

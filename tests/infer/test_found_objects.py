@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from segcore.base import ClassSet, Rect
 from segcore.infer import Predictor
-from segcore.models import Detections, ModelSpec, Preparation, SegModel, make_spec, register
+from segcore.models import (
+    Detections,
+    ModelSpec,
+    Preparation,
+    SegModel,
+    build,
+    make_spec,
+    register,
+)
 from segcore.models.objects import Found, join_tiles, lay_out, merged, paint
 from segcore.models.output import SegOutput, Targets
 
@@ -122,6 +130,44 @@ def test_a_score_that_is_too_low_is_no_object_and_its_pixels_are_undecided() -> 
     assert both.instances is not None
     assert both.instances.max() == 2
     assert both.classes[20, 20] == 2
+
+
+@pytest.mark.parametrize("least", [0.05, 0.62, 0.8, 1.0])
+def test_any_score_can_be_chosen_afterwards_as_if_it_had_been_asked_for(least: float) -> None:
+    image, _ = picture()
+    predictor = Predictor(discs(96), "cpu")
+    once, asked = (
+        predictor.predict(image, instances=True),
+        predictor.predict(image, instances=True, least_score=least),
+    )
+    found = once.found
+    assert found is not None
+    assert (found.numbers > 0).any()
+    good = np.concatenate([[False], found.scores >= least])[found.numbers]
+    class_of = np.concatenate([[0], found.classes])
+    assert asked.instances is not None
+    assert np.array_equal(np.where(good, found.numbers, 0), asked.instances)
+    covered = found.numbers > 0
+    chosen = np.where(covered, np.where(good, class_of[found.numbers], found.ground), once.classes)
+    assert np.array_equal(chosen, asked.classes)
+
+
+def test_beneath_the_objects_of_a_network_that_knows_objects_only_is_its_ground() -> None:
+    torch.manual_seed(2)
+    options = {"pyramid_channels": 32, "box_features": 64, "proposals": 50, "detections": 12}
+    model = build("mask_rcnn", classes=CLASSES, **options)  # type: ignore[arg-type]
+    with torch.no_grad():
+        model.get_parameter("network.heads.box_predictor.classes.bias")[2] = 3.0
+        torch.nn.init.normal_(model.head.weight, std=0.5)
+    image = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    predicted = Predictor(model, "cpu").predict(image, instances=True)
+    assert predicted.instances is not None
+    assert predicted.found is not None
+    objects = predicted.instances > 0
+    assert objects.any()
+    assert (predicted.found.ground[objects] == 1).all()
+    assert np.array_equal(predicted.found.ground[~objects], predicted.classes[~objects])
+    assert predicted.found.kept == predicted.instances.max()
 
 
 def test_a_rectangle_has_the_objects_that_reach_into_it() -> None:

@@ -43,6 +43,15 @@ def predict(
             "`maskwright refine --tune` found, else the authors'.",
         ),
     ] = None,
+    least_score: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Of an object, for models that find objects; unless told, what the model takes "
+            "for one. Those below it can still be chosen in the window.",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="cuda|mps|cpu", help="Where to compute.")
     ] = None,
@@ -82,6 +91,7 @@ def predict(
                 again=overwrite,
                 device=device,
                 refine=params,
+                least_score=least_score,
                 stage=stage,
             )
     if report.mapping.sentence:

@@ -23,6 +23,7 @@ from torchvision.ops import clip_boxes_to_image, roi_align
 from segcore.models.layers.object_targets import Row, masks_on_boxes, share_aside
 from segcore.models.layers.point_masks import PointRefiner
 from segcore.models.layers.points import of_channel
+from segcore.models.objects import LOWEST_SCORE
 
 LEVELS = (4, 8, 16, 32)  # strides of the maps that boxes are pooled from
 ASIDE = 0.5  # share of a box; what lies aside by more is no example of background
@@ -195,7 +196,7 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
             batch_size_per_image=sampled,
             positive_fraction=0.25,
             bbox_reg_weights=None,
-            score_thresh=0.05,
+            score_thresh=LOWEST_SCORE,
             nms_thresh=0.5,
             detections_per_img=detections,
         )
