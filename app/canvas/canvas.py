@@ -120,6 +120,7 @@ class Canvas(ViewedWidget):
         workspace.tool_options_changed.connect(self.cursor_painter.refresh)
         workspace.interrupt = self.controls.interrupt
         workspace.refining.changed.connect(self._show_refining)
+        workspace.object_score.looked.connect(self.refresh)
         workspace.prediction_tile_arrived.connect(self._take_predicted)
         workspace.proposal_changed.connect(lambda _: self._end_stream())
         theme().changed.connect(self.update)

@@ -48,6 +48,7 @@ ICONS: dict[str, str] = {
     "import": "import",
     "state": "circle-check",
     "paste": "copy",
+    "score": "sparkles",
     "take": "check",
     "classes": "tag",
 }

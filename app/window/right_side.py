@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBo
 from app.panels.classes import ClassesPanel
 from app.panels.history import HistoryPanel
 from app.panels.jobs import JobsPanel
+from app.panels.objects import ObjectsPanel
 from app.panels.refine import RefinePanel
 from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
@@ -23,7 +24,7 @@ LEAST, USUAL, MOST = 240, 280, 420
 
 
 class RightSide(QWidget):
-    """View, Window, the dense CRF's sliders, Classes, Scores, History; Jobs."""
+    """View, Window, the dense CRF's sliders, Classes, Objects, Scores, History; Jobs."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -34,6 +35,7 @@ class RightSide(QWidget):
         self.window_level = WindowPanel(workspace)
         self.refine = RefinePanel(workspace)
         self.classes = ClassesPanel(workspace)
+        self.objects = ObjectsPanel(workspace)
         self.scores = ScoresPanel(workspace)
         self.history = HistoryPanel(workspace)
         self.jobs = JobsPanel(workspace)
@@ -47,7 +49,7 @@ class RightSide(QWidget):
         self._column_layout = QVBoxLayout(self._column)
         self._column_layout.setContentsMargins(0, 0, 0, 0)
         self._column_layout.setSpacing(0)
-        for section in (self.view, self.window_level, self.refine, self.classes, self.scores):
+        for section in self.sections[:-1]:
             self._column_layout.addWidget(section)
         self._column_layout.addWidget(self.history, 1)
         self._spring = QWidget()
@@ -85,6 +87,7 @@ class RightSide(QWidget):
             self.window_level,
             self.refine,
             self.classes,
+            self.objects,
             self.scores,
             self.history,
         )

@@ -93,11 +93,11 @@ class Offer(QObject):
     # -- counting -----------------------------------------------------------------------------
 
     def _take(self, layer: Any) -> None:
-        if layer is not self._layer:
-            self._layer = layer
+        if layer is None or self._layer is None or layer.id != self._layer.id:
             self._counted = {}
             self.differences = None
             self.ticked = frozenset()
+        self._layer = layer
         if layer is None:
             self.changed.emit()
         else:

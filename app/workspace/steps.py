@@ -58,14 +58,17 @@ class Steps(Choices):
         """Steps that are not on the disk yet, those included that are still to be applied."""
         return self._unapplied + len(self._uncommitted)
 
-    def submit(self, edit: Any, item_id: str | None = None) -> Any:
-        """Hand an edit to the scribe, of the open item unless told; gives its ticket, or None."""
+    def submit(self, edit: Any, item_id: str | None = None, **how: Any) -> Any:
+        """Hand an edit to the scribe, of the open item unless told; gives its ticket, or None.
+
+        Further arguments as of `segcore.store.Scribe.submit`.
+        """
         if self.item is None or self.project is None:
             return None
         if self.read_only:
             self.post(Message("This project is open for reading.", tone="warning"))
             return None
-        return self._watched(self.project.scribe.submit(item_id or self.item.id, edit))
+        return self._watched(self.project.scribe.submit(item_id or self.item.id, edit, **how))
 
     def objects(self) -> Objects | None:
         """What painting may know of the objects of the active class; None if it has none."""

@@ -17,6 +17,7 @@ from app.workspace import review
 from app.workspace.jobs import Jobs
 from app.workspace.messages import Message
 from app.workspace.models import Beginning
+from app.workspace.object_score import ObjectScore
 from app.workspace.offer import Offer
 from app.workspace.opening import Opening
 from app.workspace.project_steps import ProjectSteps
@@ -36,6 +37,7 @@ class Workspace(Opening):
         super().__init__(settings, parent)
         self.jobs = Jobs(self)
         self.runs = Runs(self)
+        self.object_score = ObjectScore(self)
         self.offer = Offer(self)
         self.project_steps = ProjectSteps(self)
         self.refining = Refining(self)
@@ -50,9 +52,10 @@ class Workspace(Opening):
 
     @property
     def shown_labels(self) -> Labels | None:
-        """As `Opening.shown_labels`, but a refined label that waits to be taken in its place."""
-        refined = self.refining.shown if self.view_mode == "label" else None
-        return refined or super().shown_labels
+        """As `Opening.shown_labels`, but the label as it would be in its place: refined, or with
+        the objects from a score on."""
+        waiting = self.refining.shown or self.object_score.shown
+        return (waiting if self.view_mode == "label" else None) or super().shown_labels
 
     # -- project ------------------------------------------------------------------------------
 
@@ -156,6 +159,7 @@ class Workspace(Opening):
         self.jobs.close()
         self.close_project()
         self.overviews.close()
+        self.object_score.close()
         self.background.close()
         self.idle.close()
 
@@ -208,6 +212,11 @@ class Workspace(Opening):
             return
         self.classes_changed.emit(self.project.classes)
         self.look_changed.emit()
+
+    def submit(self, edit: Any, item_id: str | None = None, **how: Any) -> Any:
+        """As `Steps.submit`, after what a slider that has not come to rest says already."""
+        self.object_score.settle()
+        return super().submit(edit, item_id, **how)
 
     # -- labels on screen ---------------------------------------------------------------------
 

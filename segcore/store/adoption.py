@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +24,7 @@ from segcore.labels import (
 )
 from segcore.store.history import History
 from segcore.store.records import ADOPTED, Content, InstanceRow, PredictionLayer
+from segcore.store.scored import at_score
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,33 @@ def _without_pixels(draft: Draft, labels: Labels, numbers: set[int]) -> set[int]
         for z in range(z0, min(z0 + labels.tile[0], labels.shape.z)):
             missing -= set(np.unique(draft.read(rect, z, "instance")).tolist())
     return missing
+
+
+@dataclass(frozen=True)
+class KeepObjects:
+    """The label holds the objects of its prediction from a score on; what a person set stays.
+
+    What is left out becomes what was beneath (`segcore.store.scored`). Parameters as of `take`.
+    """
+
+    layer: PredictionLayer
+    item: str
+    origin: int
+    persons: frozenset[int]
+    least_score: float
+    tool: str = "score"
+
+    @property
+    def name(self) -> str:
+        return f"Objects from {self.least_score:.2f}"
+
+    def reads(self, labels: Labels) -> None:
+        """It reads no intensities."""
+
+    def apply(self, labels: Labels, image: Any = None) -> Patch:
+        chosen = at_score(self.layer, self.least_score)
+        made = take(chosen, self.item, self.origin, self.persons, "not_mine")
+        return replace(made, name=self.name, tool=self.tool).apply(labels)
 
 
 def take(

@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,6 @@ from segcore.store.items import Item, Items
 from segcore.store.keeper import Keeper
 from segcore.store.origins import Origins
 from segcore.store.records import NewItem, ObjectFacts, PredictionLayer, Role
-from segcore.store.scored import at_score
 from segcore.store.scores import Scores
 from segcore.store.scribe import Scribe
 
@@ -549,18 +547,17 @@ class Project:
 
     def keep_objects(
         self, item: Item | str, layer: PredictionLayer, least_score: float
-    ) -> adoption.Take:
+    ) -> adoption.KeepObjects:
         """The edit by which the label holds the objects of its prediction from a score on.
 
-        What is left out becomes what was beneath, and what a person set stays. Hand it over as a
-        step of kind "adopt": it is a choice among what the model said.
+        Hand it over as a step of kind "adopt": it is a choice among what the model said.
 
         Parameters
         ----------
         layer : the prediction that the label was made of.
         """
-        made = self.take(item, at_score(layer, least_score), "not_mine")
-        return replace(made, name=f"Objects from {least_score:.2f}", tool="score")
+        origin = self.source("model", layer.model_digest)
+        return adoption.KeepObjects(layer, _id(item), origin, self.person_origins(), least_score)
 
 
 _open_projects: weakref.WeakSet[Project] = weakref.WeakSet()
