@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segcore.base import BadFile, ClassSet, digest_bytes
 from segcore.infer.mapping import map_classes
 from segcore.train import TrainItem, read_frozen
@@ -52,6 +55,7 @@ def earlier_items(
                 digests=item.digests,
                 as_stack=item.as_stack,
                 instances=item.read_instances(),
+                percent=_percent(item),
             )
 
 
@@ -59,6 +63,11 @@ def earlier_count(model: Path) -> int:
     """How many pictures `earlier_items` finds at most, without reading one."""
     data = _frozen(model)
     return 0 if data is None else min(MOST, len(data.of("train", "replay")))
+
+
+def _percent(item: FrozenItem) -> NDArray[np.uint8] | None:
+    found = item.read_percent()
+    return None if found is None else found.astype(np.uint8)
 
 
 def _order(item: FrozenItem) -> str:

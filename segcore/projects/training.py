@@ -1,7 +1,9 @@
 """From a project to a run: which pixels teach, which items are held out, what is kept from before.
 
 What a person set teaches with full weight: painted, refined, interpolated or imported. What a
-model set teaches only where a person accepted the item. What is unlabelled teaches nothing. So
+model set teaches only where a person accepted the item, and with less weight: it was looked at as
+a whole, where the person's pixels say just what the model had wrong. What is unlabelled teaches
+nothing. So
 partly corrected pictures train, and a model never learns from its own guesses. No torch.
 """
 
@@ -240,18 +242,21 @@ def _train_items(
         taught.add("+".join(digests))
         # Held-out items are scored against truth wherever there is one.
         targets = recipe.targets if role == "train" else "all"
-        for z, target, instances in _targets(item, targets, persons, things):
+        model_weight = recipe.model_weight if role == "train" else 1.0
+        for taught_slice in _targets(item, targets, persons, things, model_weight):
             learned = learned or role == "train"
             yield TrainItem(
                 name=item.name,
                 sources=tuple(source.file for source in item.sources),
-                target=target,
-                z=z,
+                target=taught_slice.target,
+                z=taught_slice.z,
                 group=item.group,
                 role=_role(role),
+                weight=taught_slice.weight,
                 digests=digests,
                 as_stack=item.as_stack,
-                instances=instances,
+                instances=taught_slice.instances,
+                percent=taught_slice.percent,
             )
         stage("Freezing the data", number, total)
     if not learned:
@@ -293,12 +298,38 @@ def _things(project: Project, recipe: Recipe, base: Path | None) -> frozenset[in
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What a slice of an item says.
+
+    Parameters
+    ----------
+    target : (y, x) class ids where it says something.
+    weight : of the slice; percent : (y, x) of its pixels beside it, None where they are alike.
+    instances : (y, x) numbers of objects, None where they are not asked for.
+    """
+
+    z: int
+    target: NDArray[np.uint16]
+    weight: float = 1.0
+    percent: NDArray[np.uint8] | None = None
+    instances: NDArray[np.uint32] | None = None
+
+
 def _targets(
-    item: Item, targets: str, persons: frozenset[int], things: frozenset[int] = frozenset()
-) -> Iterator[tuple[int, NDArray[np.uint16], NDArray[np.uint32] | None]]:
-    """The slices of an item that say something, with class ids where they do, and objects.
+    item: Item,
+    targets: str,
+    persons: frozenset[int],
+    things: frozenset[int] = frozenset(),
+    model_weight: float = 1.0,
+) -> Iterator[Taught]:
+    """The slices of an item that say something.
 
     Where no pixel of a slice has an object's number, the connected regions of things are objects.
+
+    Parameters
+    ----------
+    model_weight : of a pixel that no person set; such a pixel says something in accepted items.
     """
     truth = item.truth if targets in ("truth", "all") else None
     if truth is None and (targets == "truth" or item.state not in _REVIEWED):
@@ -306,8 +337,13 @@ def _targets(
     labels = item.labels if truth is None else truth
     for z in range(item.shape.z):
         target = labels.read(z=z)
-        if truth is None and item.state != "accepted":
-            target = np.where(np.isin(labels.read(z=z, plane="origin"), list(persons)), target, 0)
+        weight, percent = 1.0, None
+        if truth is None:
+            of_persons = np.isin(labels.read(z=z, plane="origin"), list(persons))
+            if item.state != "accepted" or not model_weight:
+                target = np.where(of_persons, target, 0)
+            else:
+                weight, percent = _weighed(of_persons, target > 0, model_weight)
         if target.any():
             target = target.astype(np.uint16, copy=False)
             instances = None
@@ -315,7 +351,19 @@ def _targets(
                 numbers = labels.read(z=z, plane="instance")
                 numbers[~np.isin(target, list(things))] = 0
                 instances = numbers if numbers.any() else connected_objects(target, sorted(things))
-            yield z, target, instances
+            yield Taught(z, target, weight, percent, instances)
+
+
+def _weighed(
+    of_persons: NDArray[np.bool_], told: NDArray[np.bool_], model_weight: float
+) -> tuple[float, NDArray[np.uint8] | None]:
+    """The weight of a slice, and the percent of its pixels where they are not alike."""
+    if model_weight == 1 or of_persons[told].all():
+        return 1.0, None
+    if not of_persons[told].any():
+        return model_weight, None
+    share = np.uint8(round(100 * model_weight))
+    return 1.0, np.where(of_persons, np.uint8(100), share)
 
 
 def check_model_name(name: str) -> None:

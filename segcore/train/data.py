@@ -36,7 +36,7 @@ class Batch:
     Parameters
     ----------
     images : (B, C, h, w) float32; target : (B, h, w) int64 channel numbers.
-    weight : (B, h, w) float32, or None where all items count alike.
+    weight : (B, h, w) float32, or None where all pixels of all items count alike.
     instances : (B, h, w) int64 object numbers, 0 = none, or None where no item has any.
     """
 
@@ -49,12 +49,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded item: values (h, w, c), target (h, w) uint16 ids, or (h, w, 2) with the numbers
-    of objects behind them, and the whole's statistics."""
+    """One decoded item.
+
+    Parameters
+    ----------
+    values : (h, w, c).
+    target : (h, w) uint16 ids, or (h, w, k) with further planes behind them.
+    whole : the statistics of all of it.
+    names : of the k planes: the fields of `Batch` that they are of.
+    """
 
     values: NDArray[Any]
     target: NDArray[np.uint16]
     whole: Statistics
+    names: tuple[str, ...] = ("target",)
 
     @property
     def bytes(self) -> int:
@@ -102,10 +110,15 @@ class PictureCache:
         values = read_values(item)
         if values.shape[2] not in (1, self._channels):
             as_channels(values, self._channels)  # raises with the remedy
-        target, objects = item.read_target(), item.read_instances()
-        if objects is not None:
-            target = np.stack((target, objects), axis=-1)
-        made = Picture(values, target, statistics(values, self._preparation))
+        read = {
+            "target": item.read_target(),
+            "instances": item.read_instances(),
+            "weight": item.read_percent(),
+        }
+        planes = {name: plane for name, plane in read.items() if plane is not None}
+        target = read["target"] if len(planes) == 1 else np.stack([*planes.values()], axis=-1)
+        assert target is not None
+        made = Picture(values, target, statistics(values, self._preparation), tuple(planes))
         self._held[key] = made
         self.bytes += made.bytes
         while self.bytes > self._limit and len(self._held) > 1:
@@ -150,7 +163,9 @@ class Batches:
         self.cache = PictureCache(preparation, channels, cache_bytes)
         old = round(recipe.batch * recipe.replay) if self._replay else 0
         self._old = min(old, recipe.batch - 1)  # the new items are what the run is for
-        self._weighted = any(item.weight != 1.0 for item in (*self._train, *self._replay))
+        self._weighted = any(
+            item.weight != 1.0 or item.percent is not None for item in (*self._train, *self._replay)
+        )
         self._objects = any(item.instances is not None for item in (*self._train, *self._replay))
 
     def choose(self, number: int) -> list[FrozenItem]:
@@ -174,6 +189,7 @@ class Batches:
         images = np.empty((len(chosen), self._channels, height, width), np.float32)
         target = np.empty((len(chosen), height, width), np.int64)
         objects = np.zeros(target.shape, np.int64) if self._objects else None
+        weight = np.ones(target.shape, np.float32) if self._weighted else None
         for k, item in enumerate(chosen):
             picture = self.cache.get(item)
             crop = choose_crop(item.size, self.crop, recipe, rng)
@@ -181,16 +197,19 @@ class Batches:
             values = prepare(part, self._preparation, picture.whole)
             values, label = place(values, told, crop, self.crop)
             images[k] = alter(values, recipe, rng)  # a single channel is repeated into all
-            if label.ndim == 3:
-                assert objects is not None
-                label, objects[k] = label[..., 0], label[..., 1]
-            target[k] = self._table[label]
-        weight = None
-        if self._weighted:
-            factors = torch.tensor([item.weight for item in chosen], dtype=torch.float32)
-            weight = factors[:, None, None].expand(-1, height, width).contiguous()
-        numbers = None if objects is None else torch.from_numpy(objects)
-        return Batch(number, torch.from_numpy(images), torch.from_numpy(target), weight, numbers)
+            planes = dict(zip(picture.names, np.atleast_3d(label).transpose(2, 0, 1), strict=True))
+            target[k] = self._table[planes["target"]]
+            if objects is not None and "instances" in planes:
+                objects[k] = planes["instances"]
+            if weight is not None:
+                weight[k] = item.weight * planes.get("weight", 100) / 100
+        return Batch(
+            number,
+            torch.from_numpy(images),
+            torch.from_numpy(target),
+            None if weight is None else torch.from_numpy(weight),
+            None if objects is None else torch.from_numpy(objects),
+        )
 
     def ahead(self, first: int, depth: int = 3) -> Generator[Batch, None, None]:
         """Batches from `first` on without end, made by a thread up to `depth` ahead.

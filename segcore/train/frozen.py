@@ -3,7 +3,8 @@
 Images stay where they are and are known by path and digest; targets are copied as 16-bit PNG of
 class ids, and beside them, for models that find objects, of the objects' numbers. A pixel that
 must not be learned from (unlabelled, ignored, a model's own guess) is 0 in the copy: weight 0 and
-"no target" are one thing to the loss, and the file stays readable.
+"no target" are one thing to the loss, and the file stays readable. Where some pixels of a picture
+count more than others, their weights lie beside them as 8-bit PNG of percent.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class TrainItem:
     group : patient, sequence or series; "" if unknown.
     role : ``train``; ``replay``: learned by an earlier run and mixed in; ``held_out``: scored only.
     weight : factor of the item's loss.
+    percent : (h, w) uint8, 100 times the factor of each pixel's loss; None where all are 100.
     digests : SHA-256 of each source where it is known already.
     as_stack : a series that is no even volume is opened slice by slice.
     instances : (h, w) object numbers, 0 = none; None where nobody needs them.
@@ -53,6 +55,7 @@ class TrainItem:
     digests: tuple[str, ...] = ()
     as_stack: bool = False
     instances: NDArray[Any] | None = None
+    percent: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class FrozenItem:
     counts: Mapping[int, int]
     as_stack: bool = False
     instances: Path | None = None
+    percent: Path | None = None
 
     @property
     def digest(self) -> str:
@@ -94,6 +98,15 @@ class FrozenItem:
         BadFile : the copy is missing or damaged.
         """
         return None if self.instances is None else self._plane(self.instances)
+
+    def read_percent(self) -> NDArray[np.uint16] | None:
+        """(h, w) uint16, 100 times the factor of each pixel's loss; None where all are 100.
+
+        Raises
+        ------
+        BadFile : the copy is missing or damaged.
+        """
+        return None if self.percent is None else self._plane(self.percent)
 
     def _plane(self, path: Path) -> NDArray[np.uint16]:
         values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -145,7 +158,7 @@ def freeze(
     for number, item in enumerate(items, start=1):
         with open_image(item.sources[0], as_stack=item.as_stack) as source:
             size = (source.shape.y, source.shape.x)
-        for plane in (item.target, item.instances):
+        for plane in (item.target, item.instances, item.percent):
             if plane is not None and plane.shape != size:
                 raise SizeMismatch(
                     f"{item.name}: the image is {size[1]} x {size[0]} and its label "
@@ -160,6 +173,10 @@ def freeze(
         if item.instances is not None:
             objects = f"targets/{number:06d}-objects.png"
             _write_plane(folder / objects, _renumbered(item), item)
+        percent = None
+        if item.percent is not None:
+            percent = f"targets/{number:06d}-percent.png"
+            _write_plane(folder / percent, item.percent, item)
         rows.append(
             {
                 "name": item.name,
@@ -167,6 +184,7 @@ def freeze(
                 "digests": list(item.digests) or [digest_file(Path(s)) for s in item.sources],
                 "target": name,
                 "instances": objects,
+                "percent": percent,
                 "size": list(size),
                 "z": item.z,
                 "group": item.group,
@@ -198,7 +216,7 @@ def _renumbered(item: TrainItem) -> NDArray[np.uint16]:
     return (places.reshape(item.instances.shape) + first).astype(np.uint16)
 
 
-def _write_plane(path: Path, plane: NDArray[np.uint16], item: TrainItem) -> None:
+def _write_plane(path: Path, plane: NDArray[Any], item: TrainItem) -> None:
     done, data = cv2.imencode(".png", plane, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not done:
         raise BadFile(f"The target of {item.name} cannot be written.", "Check the disk.")
@@ -235,6 +253,7 @@ def read_frozen(run_dir: Path) -> FrozenData:
             counts={int(i): n for i, n in row["counts"].items()},
             as_stack=row.get("as_stack", False),
             instances=run_dir / DATA / row["instances"] if row.get("instances") else None,
+            percent=run_dir / DATA / row["percent"] if row.get("percent") else None,
         )
         for row in content["items"]
     )

@@ -120,6 +120,12 @@ class Recipe:
         default=0.5,
         metadata=_say("Share of earlier items in a batch when a model is trained further"),
     )
+    model_weight: float = field(
+        default=0.5,
+        metadata=_say(
+            "Weight of a pixel that a model set in an accepted item; what a person set weighs 1"
+        ),
+    )
     seed: int = field(default=0, metadata=_say("Seed of all randomness"))
     preparation: Preparing = field(
         default="model", metadata=_say("Intensity preparation of a new model")
@@ -162,6 +168,7 @@ class Recipe:
             ("lr", self.lr is None or self.lr > 0, "above 0"),
             ("ema", 0 <= self.ema < 1, "from 0 to below 1"),
             ("replay", 0 <= self.replay < 1, "from 0 to below 1"),
+            ("model_weight", 0 <= self.model_weight <= 1, "from 0 to 1"),
             ("warmup", 0 <= self.warmup < 1, "from 0 to below 1"),
             ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
             ("focal_gamma", self.focal_gamma >= 0, "at least 0"),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from segcore.base import CLASS_PRESETS, ClassSet, Rect
 from segcore.edits import Region, SetState
+from segcore.projects.earlier import earlier_items
 from segcore.projects.promotion import demote, promote, promoted
 from segcore.projects.training import (
     NewRun,
@@ -24,6 +25,7 @@ from segcore.projects.training import (
 )
 from segcore.store import Project
 from segcore.train import Recipe, describe, read_frozen, runs
+from segcore.train.frozen import FrozenItem
 from segcore.train.preflight import SAMPLE_OF
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +99,52 @@ def test_only_what_a_person_set_teaches_where_nothing_was_accepted(project: Path
         run = prepare_run(opened, NewRun(name="b"))
         accepted = next(iter(read_frozen(run).of("train"))).read_target()
         assert (accepted == np.where(expected > 0, 6, 4)).all()
+
+
+def test_what_a_person_painted_counts_more_than_what_a_model_did(project: Path) -> None:
+    rect = Rect(10, 20, 30, 40)
+    with Project.open(project) as opened:
+        training = [item for item in opened.items if item.split != "held_out"]
+        painted, untouched, imported = training[:3]
+        for item in (painted, untouched):
+            guess = np.full(item.shape, 4, np.uint16)
+            opened.adopt(item, opened.store_prediction(item, "m", "d" * 64, guess))
+        paint(opened, painted.name, 6, rect)
+        opened.import_layer(imported, "label", np.full(imported.shape, 5, np.uint16))
+        for item in (painted, untouched, imported):
+            opened.apply(item, SetState("accepted"))
+        runs = {
+            share: prepare_run(opened, NewRun({"model_weight": share}, name=f"w{share}"))
+            for share in (0.0, 0.35, 1.0)
+        }
+        usual = prepare_run(opened, NewRun(name="usual"))
+        earlier = earlier_items(opened.models_dir / "w0.35", opened.classes)
+        mixed_in = {item.name: item for item in earlier}
+    mine = np.zeros(painted.shape[1:], bool)
+    mine[rect.slices] = True
+
+    def frozen(run: Path) -> dict[str, FrozenItem]:
+        return {item.name: item for item in read_frozen(run).of("train")}
+
+    rows = frozen(runs[0.35])
+    percent = rows[painted.name].read_percent()
+    assert percent is not None
+    assert (percent == np.where(mine, 100, 35)).all()
+    assert rows[painted.name].weight == 1.0
+    assert (rows[untouched.name].read_percent(), rows[untouched.name].weight) == (None, 0.35)
+    assert (rows[imported.name].read_percent(), rows[imported.name].weight) == (None, 1.0)
+    again = mixed_in[painted.name].percent
+    assert again is not None
+    assert (again == percent).all(), "what is mixed in later weighs what it weighed"
+    assert mixed_in[untouched.name].weight == 0.35
+    rows = frozen(runs[1.0])
+    assert all(r.read_percent() is None and r.weight == 1.0 for r in rows.values())
+    rows = frozen(runs[0.0])
+    assert untouched.name not in rows
+    assert ((rows[painted.name].read_target() > 0) == mine).all()
+    percent = frozen(usual)[painted.name].read_percent()
+    assert percent is not None
+    assert percent[~mine].max() < percent[mine].min() == 100
 
 
 def test_a_project_that_nobody_reviewed_has_nothing_to_teach(project: Path) -> None:

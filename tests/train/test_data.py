@@ -261,6 +261,33 @@ def test_the_weight_of_an_item_reaches_its_pixels(tmp_path: Path) -> None:
     assert batch.weight.shape == batch.target.shape
 
 
+def test_weights_of_pixels_move_with_the_target_and_times_the_items(tmp_path: Path) -> None:
+    items = frozen(tmp_path, "train train")
+    # The percent of a pixel follows from its class, so that it is known wherever it comes to lie.
+    told = np.clip(items[0].target, 1, 11)
+    percent = (5 + 7 * told).astype(np.uint8)
+    items[0] = TrainItem(items[0].name, items[0].sources, told, weight=0.5, percent=percent)
+    data = freeze(items, tmp_path / "run", CAMVID)
+    assert (data.items[0].target.parent / "000001-percent.png").is_file()
+    assert data.items[1].read_percent() is None
+    made = Batches(data.of("train"), (), RECIPE, Preparation(), 3, channel_table(CAMVID))
+    seen = 0
+    for number in range(3):
+        batch = made.make(number)
+        assert batch.weight is not None
+        for k, item in enumerate(made.choose(number)):
+            known = batch.target[k] != IGNORE
+            if item.name == "i1":
+                assert (batch.weight[k][known] == 1).all()
+                continue
+            seen += int(known.sum())
+            wanted = 0.5 * (5 + 7 * (batch.target[k][known] + 1)) / 100
+            torch.testing.assert_close(batch.weight[k][known], wanted.float())
+    assert seen > 1000
+    again = Batches(data.of("train"), (), RECIPE, Preparation(), 3, channel_table(CAMVID))
+    torch.testing.assert_close(again.make(2).weight, made.make(2).weight)
+
+
 def test_the_cache_stays_within_its_bytes_and_keeps_what_was_used_last(tmp_path: Path) -> None:
     data = freeze(frozen(tmp_path, "train train train"), tmp_path / "run", CAMVID)
     one = 40 * 50 * 3 + 40 * 50 * 2
