@@ -34,19 +34,29 @@ class Targets:
     instances : (B, H, W) int64 object numbers, 0 = none. An object's class is what most of its
         pixels have. Where the class is a thing and the number 0 nobody told the objects apart (a
         crowd): nothing is learned there, neither that there are objects nor that there are none.
+    further : classes and numbers of objects that overlap those before them, and so are whole in a
+        layer of their own; void where such a layer has no object.
     """
 
     semantic: Tensor
     instances: Tensor
+    further: tuple[tuple[Tensor, Tensor], ...] = ()
+
+    @property
+    def layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Classes and numbers of all layers."""
+        return ((self.semantic, self.instances), *self.further)
 
     def padded(self, bottom: int, right: int) -> Targets:
         """With rows and columns of void added."""
         from torch.nn import functional
 
         rim = (0, right, 0, bottom)
-        return Targets(
-            functional.pad(self.semantic, rim, value=VOID), functional.pad(self.instances, rim)
-        )
+        first, *further = [
+            (functional.pad(semantic, rim, value=VOID), functional.pad(instances, rim))
+            for semantic, instances in self.layers
+        ]
+        return Targets(*first, tuple(further))
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def earlier_items(
                 as_stack=item.as_stack,
                 instances=item.read_instances(),
                 percent=_percent(item),
+                further=tuple((table[ids], numbers) for ids, numbers in item.read_further()),
             )
 
 

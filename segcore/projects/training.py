@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from segcore.base import BadFile, MaskwrightError
 from segcore.infer import connected_objects
+from segcore.labels import Labels
 from segcore.models import ModelSpec, architecture
 from segcore.projects.choosing import choose
 from segcore.projects.earlier import MOST, earlier_count, earlier_items
@@ -257,6 +258,7 @@ def _train_items(
                 as_stack=item.as_stack,
                 instances=taught_slice.instances,
                 percent=taught_slice.percent,
+                further=taught_slice.further,
             )
         stage("Freezing the data", number, total)
     if not learned:
@@ -307,6 +309,7 @@ class Taught:
     target : (y, x) class ids where it says something.
     weight : of the slice; percent : (y, x) of its pixels beside it, None where they are alike.
     instances : (y, x) numbers of objects, None where they are not asked for.
+    further : classes and numbers of further layers, objects that overlap others; with numbers only.
     """
 
     z: int
@@ -314,6 +317,7 @@ class Taught:
     weight: float = 1.0
     percent: NDArray[np.uint8] | None = None
     instances: NDArray[np.uint32] | None = None
+    further: tuple[tuple[NDArray[np.uint16], NDArray[np.uint32]], ...] = ()
 
 
 def _targets(
@@ -335,23 +339,45 @@ def _targets(
     if truth is None and (targets == "truth" or item.state not in _REVIEWED):
         return
     labels = item.labels if truth is None else truth
+    others = item.further_labels if truth is None else item.further_truth
+    # Whether pixels that no person set say something, too.
+    whole = truth is not None or (item.state == "accepted" and model_weight > 0)
     for z in range(item.shape.z):
         target = labels.read(z=z)
         weight, percent = 1.0, None
         if truth is None:
             of_persons = np.isin(labels.read(z=z, plane="origin"), list(persons))
-            if item.state != "accepted" or not model_weight:
+            if not whole:
                 target = np.where(of_persons, target, 0)
             else:
                 weight, percent = _weighed(of_persons, target > 0, model_weight)
         if target.any():
             target = target.astype(np.uint16, copy=False)
             instances = None
+            further: tuple[tuple[NDArray[np.uint16], NDArray[np.uint32]], ...] = ()
             if things:
                 numbers = labels.read(z=z, plane="instance")
                 numbers[~np.isin(target, list(things))] = 0
-                instances = numbers if numbers.any() else connected_objects(target, sorted(things))
-            yield Taught(z, target, weight, percent, instances)
+                of_layers = (
+                    _objects_of_layer(layer, z, things, None if whole else persons)
+                    for layer in others
+                )
+                further = tuple(pair for pair in of_layers if pair[1].any())
+                if not numbers.any() and not further:
+                    numbers = connected_objects(target, sorted(things))
+                instances = numbers
+            yield Taught(z, target, weight, percent, instances, further)
+
+
+def _objects_of_layer(
+    layer: Labels, z: int, things: frozenset[int], persons: frozenset[int] | None
+) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    """Classes and numbers of the objects of a further layer; of persons' pixels, if given."""
+    ids, numbers = layer.read(z=z), layer.read(z=z, plane="instance")
+    told = np.isin(ids, list(things)) & (numbers > 0)
+    if persons is not None:
+        told &= np.isin(layer.read(z=z, plane="origin"), list(persons))
+    return np.where(told, ids, np.uint16(0)), np.where(told, numbers, np.uint32(0))
 
 
 def _weighed(

@@ -38,6 +38,8 @@ class Batch:
     images : (B, C, h, w) float32; target : (B, h, w) int64 channel numbers.
     weight : (B, h, w) float32, or None where all pixels of all items count alike.
     instances : (B, h, w) int64 object numbers, 0 = none, or None where no item has any.
+    further : target and instances of further layers, as many as the items of the run have: objects
+        that overlap others.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Batch:
     target: Tensor
     weight: Tensor | None
     instances: Tensor | None = None
+    further: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Picture:
     values : (h, w, c).
     target : (h, w) uint16 ids, or (h, w, k) with further planes behind them.
     whole : the statistics of all of it.
-    names : of the k planes: the fields of `Batch` that they are of.
+    names : of the k planes: the fields of `Batch` that they are of, with the number of a layer
+        behind those of further ones.
     """
 
     values: NDArray[Any]
@@ -115,6 +119,8 @@ class PictureCache:
             "instances": item.read_instances(),
             "weight": item.read_percent(),
         }
+        for layer, pair in enumerate(item.read_further()):
+            read |= {f"target {layer}": pair[0], f"instances {layer}": pair[1]}
         planes = {name: plane for name, plane in read.items() if plane is not None}
         target = read["target"] if len(planes) == 1 else np.stack([*planes.values()], axis=-1)
         assert target is not None
@@ -166,6 +172,7 @@ class Batches:
         self._weighted = any(
             item.weight != 1.0 or item.percent is not None for item in (*self._train, *self._replay)
         )
+        self._layers = max(len(item.further) for item in (*self._train, *self._replay))
         self._objects = any(item.instances is not None for item in (*self._train, *self._replay))
 
     def choose(self, number: int) -> list[FrozenItem]:
@@ -190,6 +197,10 @@ class Batches:
         target = np.empty((len(chosen), height, width), np.int64)
         objects = np.zeros(target.shape, np.int64) if self._objects else None
         weight = np.ones(target.shape, np.float32) if self._weighted else None
+        further = [
+            (np.full(target.shape, IGNORE, np.int64), np.zeros(target.shape, np.int64))
+            for _ in range(self._layers)
+        ]
         for k, item in enumerate(chosen):
             picture = self.cache.get(item)
             crop = choose_crop(item.size, self.crop, recipe, rng)
@@ -201,6 +212,9 @@ class Batches:
             target[k] = self._table[planes["target"]]
             if objects is not None and "instances" in planes:
                 objects[k] = planes["instances"]
+            for layer in range(len(item.further)):
+                further[layer][0][k] = self._table[planes[f"target {layer}"]]
+                further[layer][1][k] = planes[f"instances {layer}"]
             if weight is not None:
                 weight[k] = item.weight * planes.get("weight", 100) / 100
         return Batch(
@@ -209,6 +223,7 @@ class Batches:
             torch.from_numpy(target),
             None if weight is None else torch.from_numpy(weight),
             None if objects is None else torch.from_numpy(objects),
+            tuple((torch.from_numpy(ids), torch.from_numpy(n)) for ids, n in further),
         )
 
     def ahead(self, first: int, depth: int = 3) -> Generator[Batch, None, None]:

@@ -39,6 +39,8 @@ class TrainItem:
     group : patient, sequence or series; "" if unknown.
     role : ``train``; ``replay``: learned by an earlier run and mixed in; ``held_out``: scored only.
     weight : factor of the item's loss.
+    further : classes and object numbers of further layers, for objects that overlap others; 0 where
+        such a layer has none.
     percent : (h, w) uint8, 100 times the factor of each pixel's loss; None where all are 100.
     digests : SHA-256 of each source where it is known already.
     as_stack : a series that is no even volume is opened slice by slice.
@@ -56,6 +58,7 @@ class TrainItem:
     as_stack: bool = False
     instances: NDArray[Any] | None = None
     percent: NDArray[np.uint8] | None = None
+    further: tuple[tuple[NDArray[np.uint16], NDArray[Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class FrozenItem:
     as_stack: bool = False
     instances: Path | None = None
     percent: Path | None = None
+    further: tuple[tuple[Path, Path], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -91,13 +95,23 @@ class FrozenItem:
         return self._plane(self.target)
 
     def read_instances(self) -> NDArray[np.uint16] | None:
-        """(h, w) uint16 object numbers, 0 = none, without gaps; None if there are none.
+        """(h, w) uint16 object numbers, 0 = none; None if there are none. Together with those of
+        further layers they have no gaps, and no number is in two layers.
 
         Raises
         ------
         BadFile : the copy is missing or damaged.
         """
         return None if self.instances is None else self._plane(self.instances)
+
+    def read_further(self) -> tuple[tuple[NDArray[np.uint16], NDArray[np.uint16]], ...]:
+        """(h, w) class ids and object numbers of each further layer.
+
+        Raises
+        ------
+        BadFile : a copy is missing or damaged.
+        """
+        return tuple((self._plane(ids), self._plane(numbers)) for ids, numbers in self.further)
 
     def read_percent(self) -> NDArray[np.uint16] | None:
         """(h, w) uint16, 100 times the factor of each pixel's loss; None where all are 100.
@@ -158,7 +172,8 @@ def freeze(
     for number, item in enumerate(items, start=1):
         with open_image(item.sources[0], as_stack=item.as_stack) as source:
             size = (source.shape.y, source.shape.x)
-        for plane in (item.target, item.instances, item.percent):
+        further = [plane for pair in item.further for plane in pair]
+        for plane in (item.target, item.instances, item.percent, *further):
             if plane is not None and plane.shape != size:
                 raise SizeMismatch(
                     f"{item.name}: the image is {size[1]} x {size[0]} and its label "
@@ -169,10 +184,16 @@ def freeze(
         counts = np.bincount(target.ravel(), minlength=1)
         name = f"targets/{number:06d}.png"
         _write_plane(folder / name, target, item)
-        objects = None
+        objects, pairs = None, []
         if item.instances is not None:
+            first, *others = _renumbered(item)
             objects = f"targets/{number:06d}-objects.png"
-            _write_plane(folder / objects, _renumbered(item), item)
+            _write_plane(folder / objects, first, item)
+            for layer, ((ids, _), numbers) in enumerate(zip(item.further, others, strict=True), 2):
+                pair = [f"targets/{number:06d}-{layer}{end}.png" for end in ("", "-objects")]
+                for path, plane in zip(pair, (known[ids], numbers), strict=True):
+                    _write_plane(folder / path, plane, item)
+                pairs.append(pair)
         percent = None
         if item.percent is not None:
             percent = f"targets/{number:06d}-percent.png"
@@ -185,6 +206,7 @@ def freeze(
                 "target": name,
                 "instances": objects,
                 "percent": percent,
+                "further": pairs,
                 "size": list(size),
                 "z": item.z,
                 "group": item.group,
@@ -204,16 +226,17 @@ def freeze(
 
 
 def _renumbered(item: TrainItem) -> NDArray[np.uint16]:
-    """An item's objects from 1 on, as 16 bits can hold them."""
+    """An item's objects from 1 on, as 16 bits can hold them: (layers, h, w)."""
     assert item.instances is not None
-    numbers, places = np.unique(item.instances, return_inverse=True)
+    layers = np.stack([item.instances, *(numbers for _, numbers in item.further)])
+    numbers, places = np.unique(layers, return_inverse=True)
     first = int(len(numbers) > 0 and numbers[0] != 0)
     if len(numbers) + first > 1 << 16:
         raise BadFile(
             f"{item.name} has {len(numbers)} objects, and a run takes 65535 in a picture.",
             "Cut the picture into parts.",
         )
-    return (places.reshape(item.instances.shape) + first).astype(np.uint16)
+    return (places.reshape(layers.shape) + first).astype(np.uint16)
 
 
 def _write_plane(path: Path, plane: NDArray[Any], item: TrainItem) -> None:
@@ -254,6 +277,10 @@ def read_frozen(run_dir: Path) -> FrozenData:
             as_stack=row.get("as_stack", False),
             instances=run_dir / DATA / row["instances"] if row.get("instances") else None,
             percent=run_dir / DATA / row["percent"] if row.get("percent") else None,
+            further=tuple(
+                (run_dir / DATA / ids, run_dir / DATA / numbers)
+                for ids, numbers in row.get("further", ())
+            ),
         )
         for row in content["items"]
     )

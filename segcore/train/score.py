@@ -58,11 +58,17 @@ class Objects:
         truth, classes = item.read_target(), table[found.classes]
         told = np.where(np.isin(truth, self.things), numbers, 0)
         given = np.where(np.isin(classes, self.things), found.instances, 0)
-        overlaps = metrics.count_overlaps(
-            metrics.segment_keys(truth, told), metrics.segment_keys(classes, given)
+        true_keys, given_keys = (
+            metrics.segment_keys(truth, told),
+            metrics.segment_keys(classes, given),
         )
+        overlaps = metrics.count_overlaps(true_keys, given_keys)
         crowd = [thing << OBJECT_BITS for thing in self.things]
         self._quality.add(overlaps, crowd)
+        if further := item.read_further():
+            # Average precision knows objects that overlap, panoptic quality does not.
+            layers = [true_keys, *(metrics.segment_keys(ids, n) for ids, n in further)]
+            overlaps = metrics.count_overlaps(layers, [given_keys])
         objects = overlaps.only(
             np.isin(class_of(overlaps.truth), self.things),
             object_of(overlaps.prediction) > 0,

@@ -125,7 +125,14 @@ class Work:
             targets = None
             if self.model.own_losses:
                 assert batch.instances is not None  # set_up looks for them
-                targets = Targets(target, batch.instances[chosen].to(self.device.name))
+                targets = Targets(
+                    target,
+                    batch.instances[chosen].to(self.device.name),
+                    tuple(
+                        (ids[chosen].to(self.device.name), numbers[chosen].to(self.device.name))
+                        for ids, numbers in batch.further
+                    ),
+                )
             with self.device.autocast():
                 output = self.model(images, targets)
             # Of a network with losses of its own, which weigh all items alike.

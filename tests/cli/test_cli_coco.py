@@ -13,7 +13,10 @@ import pytest
 from calling import Command
 from pycocotools.coco import COCO
 
+from segcore.projects.earlier import earlier_items
+from segcore.projects.training import NewRun, prepare_run
 from segcore.store import Project, check
+from segcore.train import read_frozen
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -60,6 +63,36 @@ def test_persons_of_coco_become_labels_with_their_overlaps_in_further_layers(
             for mask, annotation in zip(masks, annotations, strict=True):
                 np.testing.assert_array_equal(mask, api.annToMask(annotation).astype(bool))
     assert check(persons).ok
+
+
+def test_a_model_that_finds_objects_learns_every_person_whole(persons: Path, coco: Path) -> None:
+    with contextlib.redirect_stdout(None):
+        api = COCO(str(coco / "instances/instances_4img.json"))
+    with Project.open(persons) as project:
+        person = int(project.classes.by_value(1).id)
+        for item in project.items:
+            project.set_field(item, "split", "train")
+        finding = prepare_run(project, NewRun({"arch": "mask_rcnn"}, name="a"))
+        naming = prepare_run(project, NewRun({"arch": "fpn"}, name="b"))
+        earlier = list(earlier_items(project.models_dir / "a", project.classes))
+    rows = read_frozen(finding).items
+    assert any(row.further for row in rows)
+    assert all(not row.further for row in read_frozen(naming).items)
+    mixed_in = {item.name: len(item.further) for item in earlier}
+    assert mixed_in == {row.name: len(row.further) for row in rows}
+    images = {Path(image["file_name"]).stem: image for image in api.imgs.values()}
+    for row in rows:
+        first = row.read_instances()
+        assert first is not None
+        planes = [(row.read_target(), first), *row.read_further()]
+        masks = {
+            number: (numbers == number) & (ids == person)
+            for ids, numbers in planes
+            for number in np.unique(numbers[numbers > 0]).tolist()
+        }
+        annotations = api.loadAnns(api.getAnnIds(imgIds=[images[row.name]["id"]]))
+        wanted = sorted(api.annToMask(one).astype(bool).tobytes() for one in annotations)
+        assert sorted(mask.tobytes() for mask in masks.values()) == wanted
 
 
 @pytest.mark.parametrize("copied", [[], ["--copy-images"]])

@@ -59,6 +59,42 @@ def test_boxes_are_edges_of_pixels_and_labels_count_on_from_the_background() -> 
     assert row["labels"].tolist() == [2, 2]
 
 
+def test_objects_that_overlap_are_taught_whole_each_from_its_layer() -> None:
+    semantic, numbers = planes()
+    put(semantic, numbers, 3, slice(5, 25), slice(10, 30))
+    beneath, below = torch.full_like(semantic, -100), torch.zeros_like(numbers)
+    put(beneath, below, 8, slice(15, 35), slice(20, 50))
+    # The first layer has the class of what lies above it: without the other that is a crowd.
+    semantic[0, 25:35, 20:50] = semantic[0, 15:25, 30:50] = 1
+    (alone,) = encode(Targets(semantic, numbers), THINGS)
+    assert alone["numbers"].tolist() == [3]
+    assert share_aside(alone["aside"], torch.tensor([[30.0, 25, 50, 35]])).item() == 1
+    (row,) = encode(Targets(semantic, numbers, ((beneath, below),)), THINGS)
+    assert row["numbers"].tolist() == [3, 8]
+    assert row["layers"].tolist() == [0, 1]
+    assert row["labels"].tolist() == [2, 2]
+    assert row["boxes"].tolist() == [[10, 5, 30, 25], [20, 15, 50, 35]]
+    assert not row["aside"].any(), "no crowd is left once the other object is known"
+    masks, known = masks_on_boxes(row, torch.tensor([0, 1]), row["boxes"], 4)
+    assert (masks == 1).all(), "each is whole, also where they share pixels"
+    assert known.all()
+    # Where the first layer is void, an object of another layer is known all the same.
+    semantic[0, 15:35, 30:50] = -100
+    (row,) = encode(Targets(semantic, numbers, ((beneath, below),)), THINGS)
+    assert not row["aside"].any()
+
+
+def test_padding_adds_void_to_every_layer() -> None:
+    semantic, numbers = planes((6, 7))
+    padded = Targets(semantic, numbers, ((semantic + 1, numbers + 2),)).padded(2, 1)
+    for ids, objects in padded.layers:
+        assert ids.shape == objects.shape == (1, 8, 8)
+        assert (ids[0, 6:] == -100).all()
+        assert (objects[0, :, 7:] == 0).all()
+    assert (padded.further[0][0][0, :6, :7] == 1).all()
+    assert (padded.further[0][1][0, :6, :7] == 2).all()
+
+
 def test_a_picture_without_objects_has_empty_targets() -> None:
     (row,) = encode(Targets(*planes()), THINGS)
     assert row["boxes"].shape == (0, 4)

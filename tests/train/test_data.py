@@ -288,6 +288,49 @@ def test_weights_of_pixels_move_with_the_target_and_times_the_items(tmp_path: Pa
     torch.testing.assert_close(again.make(2).weight, made.make(2).weight)
 
 
+def test_layers_of_objects_move_together_however_many_there_are(tmp_path: Path) -> None:
+    items = frozen(tmp_path, "train train")
+    # Each pixel says in every plane which place it is from.
+    place = np.random.default_rng(5).permutation(40 * 50).reshape(40, 50) + 1
+    target = (place % 11 + 1).astype(np.uint16)
+    layers = tuple(
+        (np.roll(target, n, 0), np.where(place % (n + 2) == 0, place + 5000 * n, 0)) for n in (1, 2)
+    )
+    items[0] = TrainItem(
+        items[0].name, items[0].sources, target, instances=place,
+        percent=(target * 9).astype(np.uint8), further=layers,
+    )  # fmt: skip
+    data = freeze(items, tmp_path / "run", CAMVID)
+    first = data.items[0]
+    objects, kept = first.read_instances(), first.read_further()
+    assert objects is not None
+    numbered = np.unique(np.stack([objects, *(numbers for _, numbers in kept)]))
+    assert np.array_equal(numbered, np.arange(len(numbered)))
+    for (ids, numbers), (given, of) in zip(kept, layers, strict=True):
+        assert np.array_equal(ids, given)
+        assert np.array_equal(numbers > 0, of > 0)
+    made = Batches(data.of("train"), (), RECIPE, Preparation(), 3, channel_table(CAMVID))
+    table = channel_table(CAMVID)
+    batch = made.make(0)
+    assert len(batch.further) == 2
+    assert batch.instances is not None
+    assert batch.weight is not None
+    for k, item in enumerate(made.choose(0)):
+        if item.name == "i1":
+            assert all((ids[k] == IGNORE).all() and not n[k].any() for ids, n in batch.further)
+            continue
+        inside = batch.target[k] != IGNORE
+        # The first layer's numbers come first, so that they are the places.
+        at = batch.instances[k][inside].numpy()
+        y, x = np.unravel_index(np.argsort(place.ravel())[at - 1], place.shape)
+        assert np.array_equal(table[target[y, x]], batch.target[k][inside].numpy())
+        wanted = torch.from_numpy(target[y, x] * 9 / 100).float()
+        torch.testing.assert_close(batch.weight[k][inside], wanted)
+        for (ids, n), (given, numbers) in zip(batch.further, kept, strict=True):
+            assert np.array_equal(table[given[y, x]], ids[k][inside].numpy())
+            assert np.array_equal(numbers[y, x], n[k][inside].numpy())
+
+
 def test_the_cache_stays_within_its_bytes_and_keeps_what_was_used_last(tmp_path: Path) -> None:
     data = freeze(frozen(tmp_path, "train train train"), tmp_path / "run", CAMVID)
     one = 40 * 50 * 3 + 40 * 50 * 2

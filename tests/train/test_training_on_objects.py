@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import torch
 
 from segcore.base import ClassSet, MaskwrightError, SizeMismatch
 from segcore.infer.device import Device, choose_device
+from segcore.infer.predictor import Prediction
 from segcore.models import load_model
+from segcore.models.layers.object_targets import encode
+from segcore.models.output import Targets
 from segcore.train import Recipe, TrainItem, freeze, make_run, read_frozen, train
 from segcore.train.checkpoint import Progress, save_checkpoint
 from segcore.train.recipe import parse_options
-from segcore.train.score import score
+from segcore.train.score import Objects, score
 from segcore.train.work import Work, set_up
 
 CELLS = ClassSet.from_names(["background", "nucleus"]).changed(2, thing=True)
@@ -107,6 +111,40 @@ def test_objects_of_another_size_than_the_image_are_refused(tmp_path: Path) -> N
     item = TrainItem("a", (tmp_path / "a.png",), np.ones((8, 8), np.uint16), instances=wrong)
     with pytest.raises(SizeMismatch, match="8 x 8 and its label 9 x 8"):
         run_of(tmp_path, [item])
+
+
+def test_objects_of_further_layers_are_learned_and_asked_for_in_the_score(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    items = nuclei(shared_data, tmp_path)
+    assert items[0].instances is not None
+    many = int(items[0].instances.max()) + 1
+    ids, numbers = np.zeros_like(items[0].target), np.zeros(items[0].target.shape, np.uint32)
+    ids[20:90, 20:90], numbers[20:90, 20:90] = 2, many
+    over = replace(items[0], further=((ids, numbers),), role="train")
+    work = work_of(run_of(tmp_path, [over, items[1]]))
+    batch = work.batches.make(0)
+    told = Targets(batch.target, batch.instances, batch.further)  # type: ignore[arg-type]
+    taught = encode(told, torch.tensor([False, True]))
+    large = [(row["boxes"][:, 2:] - row["boxes"][:, :2]).amin() >= 50 for row in taught]
+    largest = [(r["boxes"][:, 2:] - r["boxes"][:, :2]).amin(1).max() for r in taught]
+    assert max(largest) >= 50, "a square over many nuclei is taught whole"
+    assert not any(large)
+    assert np.isfinite(work.gradients(batch, 1))
+
+    objects = Objects(CELLS)
+    data = read_frozen(tmp_path / "run").items
+    first = data[0].read_instances()
+    assert first is not None
+    square = np.where(ids > 0, 1, 0).astype(np.uint32)
+    found = Prediction(
+        np.where(square > 0, 2, 1).astype(np.uint16), np.zeros_like(first, np.uint8),
+        np.zeros_like(first, np.uint8), square, {1: 0.9},
+    )  # fmt: skip
+    objects.add(data[0], found, np.arange(3, dtype=np.uint16))
+    precision = objects.summary()["ap50"]
+    assert precision is not None
+    assert precision > 0, "the one that was found is an object of a further layer"
 
 
 def test_a_batch_tells_objects_where_an_item_has_them(shared_data: Path, tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ class ObjectHeads(RoIHeads):  # type: ignore[misc]
             of_class, of_box = scores.sum(), deltas.sum()
         hits = [label > 0 for label in labels]
         if self.refiner is not None:
-            sizes = [row["plane"].shape for row in targets]
+            sizes = [row["known"].shape for row in targets]
             chosen = self._corrected(deltas.detach(), chosen, torch.cat(labels), sizes)
         boxes = [box[hit] for box, hit in zip(chosen, hits, strict=True)]
         told = [(row, index[hit]) for row, index, hit in zip(targets, matched, hits, strict=True)]

@@ -2,11 +2,12 @@
 
 Boxes are x0, y0, x1, y1 here, as torchvision has them: edges in pixels, so that the pixel in the
 corner is 0, 0, 1, 1. Masks stay what they are in the plane: a mask on the grid of a box is read
-from there, so that 300 objects cost no 300 planes.
+from there, so that 300 objects cost no 300 planes. Objects that overlap lie in further planes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from segcore.models.output import Targets
 LEAST_PIXELS = 4  # less of an object, such as a sliver at a crop's rim, shows no shape
 
 Row = dict[str, Any]
+_OF_OBJECTS = ("boxes", "labels", "numbers")
 
 
 def encode(targets: Targets, things: Tensor) -> list[Row]:
@@ -30,15 +32,37 @@ def encode(targets: Targets, things: Tensor) -> list[Row]:
     Returns
     -------
     For each picture ``boxes`` (N, 4) float32; ``labels`` (N,) int64, channel + 1, 0 being
-    torchvision's background; ``numbers`` (N,) int64, those in ``plane`` (H, W); ``known`` (H, W)
-    bool, where the class is known; ``aside`` (H + 1, W + 1), sums over the pixels that teach no
-    absence: void, crowds, and slivers of objects.
+    torchvision's background; ``numbers`` (N,) int64, those in plane ``layers`` (N,) of ``planes``
+    (L, H, W); ``known`` (H, W) bool, where the class is known; ``aside`` (H + 1, W + 1), sums over
+    the pixels that teach no absence: void, crowds, and slivers of objects. What is a crowd in one
+    layer may be an object that overlaps it in another: then it is none.
     """
-    pairs = zip(targets.semantic, targets.instances, strict=True)
-    return [_row(semantic, plane, things) for semantic, plane in pairs]
+    return [
+        _row([(semantic[k], plane[k]) for semantic, plane in targets.layers], things)
+        for k in range(len(targets.semantic))
+    ]
 
 
-def _row(semantic: Tensor, plane: Tensor, things: Tensor) -> Row:
+def _row(layers: Sequence[tuple[Tensor, Tensor]], things: Tensor) -> Row:
+    found = [_layer(semantic, plane, things) for semantic, plane in layers]
+    covered = torch.stack([one["covered"] for one in found]).any(0)
+    known = found[0]["known"] | covered
+    slivers = torch.stack([one["slivers"] for one in found]).any(0)
+    crowds = torch.stack([one["crowd"] for one in found]).any(0)
+    aside = ~known | slivers | (crowds & ~covered)
+    counts = torch.tensor([len(one["numbers"]) for one in found], device=things.device)
+    joined = {name: torch.cat([one[name] for one in found]) for name in _OF_OBJECTS}
+    return {
+        **joined,
+        "layers": torch.arange(len(found), device=things.device).repeat_interleave(counts),
+        "planes": torch.stack([plane for _, plane in layers]),
+        "known": known,
+        "aside": functional.pad(aside.long().cumsum(0).cumsum(1), (1, 0, 1, 0)),
+    }
+
+
+def _layer(semantic: Tensor, plane: Tensor, things: Tensor) -> Row:
+    """The objects of one layer, and what its pixels say: (H, W) bool each."""
     channels = len(things)
     known = (semantic >= 0) & (semantic < channels)
     of_things = known & things[semantic.clamp(0, channels - 1)]
@@ -62,16 +86,15 @@ def _row(semantic: Tensor, plane: Tensor, things: Tensor) -> Row:
         dim=1,
     )
     large = votes.sum(1) >= LEAST_PIXELS
-    slivers = torch.isin(plane, numbers[~large])
-    aside = ~known | (of_things & ((plane == 0) | slivers))
-    sums = functional.pad(aside.long().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    slivers = of_things & torch.isin(plane, numbers[~large])
     return {
         "boxes": boxes[large].float(),
         "labels": votes.argmax(1)[large] + 1,
         "numbers": numbers[large],
-        "plane": plane,
         "known": known,
-        "aside": sums,
+        "slivers": slivers,
+        "crowd": of_things & (plane == 0),
+        "covered": of_things & (plane > 0) & ~slivers,
     }
 
 
@@ -114,18 +137,19 @@ def shares_at(row: Row, chosen: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, T
     Of that size: float32, the object's share between the four pixels around each point; and bool,
     whether the class is known there.
     """
-    plane, known = row["plane"], row["known"]
-    height, width = plane.shape
+    planes, known = row["planes"], row["known"]
+    height, width = known.shape
     x, y = x - 0.5, y - 0.5
     left, top = x.floor(), y.floor()
     part_x, part_y = x - left, y - top
-    numbers = row["numbers"][chosen].reshape(-1, *[1] * (x.ndim - 1))
+    each = (-1, *[1] * (x.ndim - 1))
+    numbers, layer = row["numbers"][chosen].reshape(each), row["layers"][chosen].reshape(each)
     result = torch.zeros_like(x * y)
     for down in (0, 1):
         rows = (top.long() + down).clamp(0, height - 1)
         for right in (0, 1):
             columns = (left.long() + right).clamp(0, width - 1)
             share = (part_y if down else 1 - part_y) * (part_x if right else 1 - part_x)
-            result += share * (plane[rows, columns] == numbers)
+            result += share * (planes[layer, rows, columns] == numbers)
     nearest = y.round().long().clamp(0, height - 1), x.round().long().clamp(0, width - 1)
     return result, known[nearest]
