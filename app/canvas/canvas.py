@@ -256,6 +256,7 @@ class Canvas(ViewedWidget):
                 self.view.zoomed,
                 self.looks.current,
                 max(1, round(self.ratio)),
+                () if self.stream.labels is not None else workspace.further_labels,
             ),
             changed,
         )

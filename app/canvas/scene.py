@@ -7,8 +7,8 @@ the same one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -38,6 +38,7 @@ class Scene:
     zoomed : size of the zoomed grid, (y, x).
     look : colours.
     line_width : device pixels per logical one.
+    further : further layers of objects that overlap those of `labels`; of each the outlines, faint.
     """
 
     picture: Picture | None
@@ -48,6 +49,7 @@ class Scene:
     zoomed: tuple[int, int]
     look: Look
     line_width: int = 1
+    further: tuple[Labels, ...] = ()
 
     def key(self, rect: Rect) -> tuple[Any, ...]:
         """What a composed piece depends on; equal keys mean equal pixels."""
@@ -68,7 +70,15 @@ class Scene:
             labels.layer,
             labels.fill,
             *(tuple(labels.handle(plane, at) for at in places) for plane in planes),
+            *(tuple(layer.handle("instance", at) for at in places) for layer in self.further),
         )
+
+    def further_in(self, rect: Rect) -> Iterator[Labels]:
+        """The further layers that have an object in a rectangle of the zoomed grid."""
+        for layer in self.further if not self.look.shows_nothing else ():
+            part = image_rect(rect, self.steps, (layer.shape.y, layer.shape.x))
+            if any(layer.handle("instance", at) != -1 for at in layer.tiles_in(part, self.z)):
+                yield layer
 
     def _grown(self, rect: Rect) -> Rect:
         return rect.grown(margin(self.line_width, self.steps)).intersect(Rect(0, 0, *self.zoomed))
@@ -128,19 +138,32 @@ def compose(
         else:
             canvas = np.empty((*classes.shape, 4), np.uint8)
             canvas[inner] = out
-        draw_outlines(
-            canvas,
-            classes,
-            regions,
-            corrected,
-            scene.look,
-            wide,
-            scene.line_width,
-            scene.steps,
-        )
+        drawn = [(classes, regions, corrected, scene.look)]
+        for layer in scene.further_in(wide):
+            beneath = replace(scene, labels=layer, look=_faint(scene.look))
+            found = _sampled(beneath, wide, sampler, (), resident_only)
+            if found is None:
+                return None
+            drawn.insert(0, (*found, beneath.look))
+        for of_classes, of_regions, of_persons, look in drawn:
+            draw_outlines(
+                canvas,
+                of_classes,
+                of_regions,
+                of_persons,
+                look,
+                wide,
+                scene.line_width,
+                scene.steps,
+            )
         if canvas is not out:
             out = np.ascontiguousarray(canvas[inner])
     return out
+
+
+def _faint(look: Look) -> Look:
+    """For what is shown and cannot be painted: lines of half the strength, none wider."""
+    return replace(look, outline=look.outline / 2, active_rank=0)
 
 
 def _sampled(

@@ -1,4 +1,5 @@
-"""The objects that a model found in the open item: from which score on they are kept."""
+"""The objects of the open item: from which score on those that a model found are kept, and that
+some lie in further layers, where they overlap others."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _HELP = (
 
 
 class ObjectsPanel(Section):
-    """A slider over the scores, and how many objects are kept; nothing where none were found."""
+    """A slider over the scores, and how many objects are kept; hidden where there is nothing to
+    say."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__("objects", "Objects")
@@ -39,12 +41,22 @@ class ObjectsPanel(Section):
         for column, part in enumerate((self._name, self.slider, self._value)):
             grid.addWidget(part, 0, column)
         self.body_layout.addLayout(grid)
+        self.further = label(kind="small", tone="muted")
+        self.further.setWordWrap(True)
+        self.further.setToolTip(
+            "<b>Further layers</b><br>Objects that overlap others are whole in a layer of their "
+            "own. Their outlines are shown faintly; tools work on the first layer. Models that "
+            "find objects learn all of them, and the export to COCO has them."
+        )
         self.body_layout.addWidget(self.count)
+        self.body_layout.addWidget(self.further)
         score = workspace.object_score
         self.slider.valueChanged.connect(self._move)
         self.slider.sliderReleased.connect(score.settle)
         score.changed.connect(self.refresh)
         workspace.proposal_changed.connect(self.refresh)
+        workspace.labels_changed.connect(self.refresh)
+        workspace.look_changed.connect(self.refresh)
         self.refresh()
 
     def _move(self, value: int) -> None:
@@ -58,7 +70,15 @@ class ObjectsPanel(Section):
     def refresh(self, *_: object) -> None:
         """Show what is chosen."""
         score = self._workspace.object_score
-        self.setVisible(score.layer is not None)
+        layers = len(self._workspace.further_labels)
+        self.setVisible(score.layer is not None or layers > 0)
+        self.further.setVisible(layers > 0)
+        self.further.setText(
+            f"{layers} further {'layer' if layers == 1 else 'layers'} of overlapping objects, "
+            "shown faintly. Tools work on the first."
+        )
+        for part in (self._name, self.slider, self._value, self.count):
+            part.setVisible(score.layer is not None)
         if score.layer is None:
             return
         why = score.why_not

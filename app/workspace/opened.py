@@ -60,7 +60,7 @@ def open_bundle(item: Any, z: int | None = None, *, automatic_contrast: bool = F
         error = problem
     truth = item.truth
     model = newest_prediction(item)
-    for layer in (labels, truth):
+    for layer in (labels, truth, *item.further_labels, *item.further_truth):
         if layer is not None:
             make_resident(layer, at)
     return OpenedItem(item, image, error, labels, truth, model, item.proposal, at, window)

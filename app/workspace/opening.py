@@ -266,6 +266,15 @@ class Opening(Steps):
         return self.labels
 
     @property
+    def further_labels(self) -> tuple[Labels, ...]:
+        """Further layers of what is shown, with the objects that overlap others."""
+        if self.item is None or self.view_mode == "model":
+            return ()
+        truth = self.view_mode == "truth"
+        found: tuple[Labels, ...] = self.item.further_truth if truth else self.item.further_labels
+        return found
+
+    @property
     def near(self) -> tuple[int, float, float]:
         """The place that the person looks at: (z, y, x)."""
         if self.cursor is not None:

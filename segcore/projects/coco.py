@@ -157,7 +157,8 @@ def import_coco(
     images = "1 image" if overlapping == 1 else f"{overlapping:,} images"
     text = (
         f"Objects of {images} overlap: those that cover others are in further layers, which are "
-        "scored and exported. The window shows the first, which has their class but not them."
+        "scored, taught and exported. The window shows their outlines faintly; tools work on the "
+        "first layer, which has their class."
     )
     return [text]
 
