@@ -43,7 +43,8 @@ class ObjectScore(QObject):
         self._scores: list[float] = []
         self._proposed: Any = None
         self._chosen: dict[str, float] = {}
-        self._is_looked_at = self._is_applying = False
+        self._is_looked_at = False
+        self._unheard = 0  # steps of ours that the labels do not have yet
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -110,7 +111,7 @@ class ObjectScore(QObject):
                 self._proposed = workspace.proposal = made
                 workspace.proposal_changed.emit(made)
                 self.looked.emit()
-            elif self._is_looked_at or self._is_applying:
+            elif self._is_looked_at or self._unheard:
                 self.shown = made.labels
                 self.looked.emit()
 
@@ -130,7 +131,7 @@ class ObjectScore(QObject):
             return
         self._is_looked_at = False
         if not self._is_proposal and not self.why_not and workspace.item is not None:
-            self._is_applying = True
+            self._unheard += 1
             edit = workspace.project.keep_objects(workspace.item, layer, self.score)
             workspace.submit(edit, kind="adopt")
 
@@ -144,7 +145,7 @@ class ObjectScore(QObject):
     def _forget(self) -> None:
         self._rest.stop()
         self.layer, self._scores, self._proposed, self.shown = None, [], None, None
-        self._is_looked_at = self._is_applying = False
+        self._is_looked_at, self._unheard = False, 0
         self.changed.emit()
 
     def _take(self, proposal: Any) -> None:
@@ -183,13 +184,16 @@ class ObjectScore(QObject):
     def _follow(self, _labels: Labels | None, patch: Patch | None) -> None:
         if patch is None:
             return
+        if patch.tool == "score":
+            self._unheard = max(0, self._unheard - 1)
+        if self._is_looked_at or self._unheard:
+            return  # a later choice than this step's stands
         if any(f.table == "item" and f.field == "adopted" for f in patch.fields):
             self._take(self._workspace.proposal)
-        elif self.layer is not None and not self._is_looked_at:
+        elif self.layer is not None:
             if not self._is_proposal:
                 self.score = self._stored_score()
             self.changed.emit()
-        self._is_applying = False
-        if self.shown is not None and not self._is_looked_at:
+        if self.shown is not None:
             self.shown = None
             self.looked.emit()

@@ -175,6 +175,18 @@ def test_keys_move_it_and_are_one_step_once_they_rest(desk: Desk) -> None:
     assert desk.steps()[1:] == ["Objects from 0.65"]
 
 
+def test_a_choice_stands_though_an_earlier_ones_step_is_heard_later(desk: Desk) -> None:
+    w = desk.workspace
+    between = (desk.scores[3] + desk.scores[4]) / 2  # no round score tells these two apart
+    for least in (0.2, between):
+        desk.score.look(least)
+        desk.score.settle()  # the second before the first one's step is heard of
+    desk.wait_stored(between)
+    desk.qtbot.waitUntil(lambda: len(w.history) == 3, timeout=20_000)
+    assert desk.score.score == between
+    assert desk.score.shown is None
+
+
 def test_what_is_chosen_is_what_is_accepted_though_the_slider_has_not_rested(desk: Desk) -> None:
     desk.panel.slider.setFocus()
     QTest.keyClick(desk.panel.slider, Qt.Key.Key_PageUp)
