@@ -26,7 +26,7 @@ from segcore.infer import Predictor
 from segcore.infer.threads import share_processor
 from segcore.metrics import ConfusionAccumulator, iou, mean
 from segcore.models import ModelSpec, load_model
-from segcore.projects.modelling import BUILT_IN
+from segcore.models.built_in import BUILT_IN
 from segcore.refine import AUTHORS, DEEPLAB, CrfParams, densecrf
 from segcore.refine.blocks import blocks
 from segcore.refine.pixels import seen_pixels, solver_window
@@ -87,7 +87,7 @@ class Subject:
 
     def cases(self, pairs: Sequence[tuple[Path, Path]]) -> Iterator[Case]:
         """The pictures with the probabilities of the model, one by one."""
-        predictor = Predictor(load_model(self.folder))
+        predictor = Predictor(load_model(self.folder), folder=self.folder)
         for path, label in pairs:
             mask = cv2.imread(str(label), cv2.IMREAD_UNCHANGED)
             assert mask is not None

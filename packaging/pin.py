@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("crf", "dev")
+EXTRAS = ("cpu", "crf", "dev")
 PINNED_BY_TORCH = re.compile(r"^(nvidia-|cuda-|triton$)")
 TOOLS = ("pip", "setuptools", "wheel")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,11 @@ from counting import (  # noqa: F401 - hooks, which pytest finds here by their n
 from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+# What the program keeps to be faster next time; the cores that tests start inherit it.
+if "MASKWRIGHT_CACHE" not in os.environ:
+    os.environ["MASKWRIGHT_CACHE"] = tempfile.mkdtemp(prefix="maskwright-tests-")
+    atexit.register(shutil.rmtree, os.environ["MASKWRIGHT_CACHE"], ignore_errors=True)
 
 # A busy machine is no failure: how long an example takes is what the benchmarks are for. A case
 # that was found prints the line that brings it back.

@@ -98,8 +98,9 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
 
     Reads their numbers for the digests: for threads beside the GUI.
     """
+    from segcore.models.built_in import is_built_in
     from segcore.models.spec import TENSORS
-    from segcore.projects.modelling import BUILT_IN, describe_model, known_models
+    from segcore.projects.modelling import describe_model, known_models
 
     used = None if project is None else current_model(project)
     chosen = "" if project is None else promoted_name(project)
@@ -119,7 +120,7 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
                 digest,
                 predicts=used is not None and used.path == path,
                 promoted=name == chosen,
-                built_in=path.parent == BUILT_IN,
+                built_in=is_built_in(path),
                 error=error,
             )
         )

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from segcore.infer.predictor import Predictor
+from segcore.models.agreement import TORCH
 from segcore.models.at_hand import first_weights
 from segcore.models.costs import ModelCost
 
@@ -52,6 +53,7 @@ def measure_cost(predictor: Predictor, cancelled: Callable[[], bool] = lambda: F
         seconds=statistics.median(timed) / (picture.shape[0] * picture.shape[1] / 1e6),
         tile=predictor.tile,
         device=predictor.device.title,
+        engine=predictor.engine.name,
         weights=first_weights(model.spec.encoder),
     )
 
@@ -63,8 +65,11 @@ def _memory(predictor: Predictor, picture: NDArray[np.uint8], cancelled: Callabl
         others = torch.cuda.memory_allocated(predictor.device.name) - held_by(predictor.model)
         predictor.predict(picture, cancel=cancelled)
         return int(torch.cuda.max_memory_allocated(predictor.device.name)) - others
+    # OpenVINO's own memory cannot be seen; torch's maps are of the same sizes.
+    counted = Predictor(predictor.model, predictor.device.name, engine=TORCH)
+    counted.tile = predictor.tile
     with Tensors() as tensors:
-        predictor.predict(picture, cancel=cancelled)
+        counted.predict(picture, cancel=cancelled)
     return held_by(predictor.model) + int(tensors.most)
 
 

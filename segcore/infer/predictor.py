@@ -1,23 +1,30 @@
-"""Predicting pictures of any size with bounded memory, tile by tile, nearest first."""
+"""Predicting pictures of any size with bounded memory, tile by tile, nearest first.
+
+What computes a tile is an engine's affair (`segcore.infer.engines`). A graphics card is given
+several tiles at once, as many as its memory holds; a CPU one, which is quickest there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from segcore.base import Cancelled, Rect
 from segcore.infer.device import choose_device, is_out_of_memory
+from segcore.infer.engines import best_engine, make_engine
 from segcore.infer.found import FoundObjects
 from segcore.infer.objects import connected_objects
-from segcore.infer.tiles import Grid, make_grid
+from segcore.infer.picture import Picture
+from segcore.infer.tiles import Tile, make_grid
 from segcore.models.objects import LOWEST_SCORE, Found, beneath, join_tiles, merged, paint
-from segcore.models.prepare import as_channels, prepare, statistics
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
@@ -27,6 +34,8 @@ Seen = list[tuple[Rect, list[Found]]]  # the objects in each tile, in pixels of 
 OnTile = Callable[[Rect, NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]], None]
 
 SMALLEST_TILE = 64
+MOST_TILES = 64  # at once; beyond that a card gains nothing and a cancel takes too long
+_SHARE_OF_FREE = 0.5  # of a card's free memory that a batch may take
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,41 @@ class Predictor:
     ----------
     model : is moved to the device and set to evaluate.
     device : ``cuda``, ``mps`` or ``cpu``; None is the best there is.
+    folder : where the model lies, so that what an engine makes of it is kept beside it.
+    engine : one of `segcore.models.agreement.ENGINES`, whatever is known of its answers; None is
+        the fastest one whose answers are known to be torch's.
+
+    Attributes
+    ----------
+    engine : what computes.
+    batch : tiles that are computed at once; 0 on a graphics card until the first one has shown
+        what memory it takes.
+
+    Raises
+    ------
+    NotConverted : the `engine` that was named cannot compute the model.
     """
 
-    def __init__(self, model: SegModel, device: str | None = None) -> None:
+    def __init__(
+        self,
+        model: SegModel,
+        device: str | None = None,
+        *,
+        folder: Path | None = None,
+        engine: str | None = None,
+    ) -> None:
         self.device = choose_device(device)
         self.model = model.to(self.device.name).eval()
-        if self.device.name == "cpu" or self.device.name.startswith("cuda"):
+        self._on_card = self.device.name.startswith("cuda")
+        if self.device.name == "cpu" or self._on_card:
             self.model = self.model.to(memory_format=torch.channels_last)
+        if engine is None:
+            self.engine = best_engine(self.model, self.device, folder)
+        else:
+            self.engine = make_engine(engine, self.model, self.device, folder)
         self.tile = max(SMALLEST_TILE, model.spec.tile)
+        # A model with losses of its own answers with whole objects, picture by picture.
+        self.batch = 0 if self._on_card and not model.own_losses else 1
         self._ids = np.array([c.id for c in model.spec.classes.scored], np.uint16)
         self._things = np.array([c.thing for c in model.spec.classes.scored])
 
@@ -107,7 +143,7 @@ class Predictor:
         Cancelled : `cancel` said so.
         MaskwrightError : the picture has another number of channels than the model takes.
         """
-        picture = _Picture(image, z, self.model)
+        picture = Picture(image, z, self.model.spec)
         region = rect or Rect(0, 0, *picture.size)
         classes = np.zeros((region.height, region.width), np.uint16)
         confidence = np.zeros(classes.shape, np.uint8)
@@ -145,7 +181,7 @@ class Predictor:
         Channel k is the model's k-th scored class. Computed anew, for who needs more than the
         winner (a dense CRF, a view of uncertainty).
         """
-        picture = _Picture(image, z, self.model)
+        picture = Picture(image, z, self.model.spec)
         result = np.zeros((len(self._ids), rect.height, rect.width), np.float32)
         for where, shares in self._finished(picture, rect, None, cancel, mirror):
             inside = where.intersect(rect)
@@ -159,7 +195,7 @@ class Predictor:
 
     def _finished(
         self,
-        picture: _Picture,
+        picture: Picture,
         region: Rect,
         near: tuple[float, float] | None,
         cancel: Callable[[], bool] | None,
@@ -172,38 +208,88 @@ class Predictor:
         """
         overlap = min(self.model.spec.overlap, self.tile // 4)
         whole = Rect(0, 0, *picture.size)
-        grid: Grid = make_grid(region.grown(overlap).intersect(whole), self.tile, overlap)
+        grid = make_grid(region.grown(overlap).intersect(whole), self.tile, overlap)
         missing = [len(piece.tiles) for piece in grid.pieces]
         sums: dict[int, Tensor] = {}
-        for number in grid.order(near):
+        order = grid.order(near)
+        while order:
             if cancel is not None and cancel():
                 raise Cancelled("The prediction was cancelled.")
-            tile = grid.tiles[number]
-            shares = self._tile(picture.read(tile.rect), mirror, tile.rect, seen)
-            shares *= torch.from_numpy(tile.weights()).to(shares.device)
-            for n in tile.pieces:
-                where = grid.pieces[n].rect
-                mine = shares[(slice(None), *where.shifted(-tile.rect.y, -tile.rect.x).slices)]
-                missing[n] -= 1
-                if n in sums:
-                    sums[n] += mine
-                elif missing[n]:
-                    sums[n] = mine.clone()
-                if not missing[n]:
-                    yield where, sums.pop(n, mine)
+            count = max(1, self.batch)
+            tiles, order = [grid.tiles[n] for n in order[:count]], order[count:]
+            found = self._computed([picture.read(t.rect) for t in tiles], mirror, tiles, seen)
+            for tile, shares in zip(tiles, found, strict=True):
+                if not tile.is_alone:
+                    shares.mul_(torch.from_numpy(tile.weights()).to(shares.device))
+                for n in tile.pieces:
+                    where = grid.pieces[n].rect
+                    mine = shares[(slice(None), *where.shifted(-tile.rect.y, -tile.rect.x).slices)]
+                    missing[n] -= 1
+                    if n in sums:
+                        sums[n] += mine
+                    elif missing[n]:
+                        sums[n] = mine.clone()
+                    if not missing[n]:
+                        yield where, sums.pop(n, mine)
 
-    def _tile(
+    def _computed(
+        self,
+        values: list[NDArray[np.float32]],
+        mirror: bool,
+        tiles: list[Tile],
+        seen: Seen | None,
+    ) -> list[Tensor]:
+        """Probabilities (C, h, w) of each tile; fewer at once where memory runs out."""
+        try:
+            if self.batch:
+                return self._forward(values, mirror, [tile.rect for tile in tiles], seen)
+            return self._first(values, mirror, tiles, seen)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self._let_go()
+        if len(values) == 1:
+            return [self._smaller(values[0], mirror, tiles[0].rect, seen)]
+        half = len(values) // 2
+        self.batch = half
+        return [
+            *self._computed(values[:half], mirror, tiles[:half], seen),
+            *self._computed(values[half:], mirror, tiles[half:], seen),
+        ]
+
+    def _first(
+        self,
+        values: list[NDArray[np.float32]],
+        mirror: bool,
+        tiles: list[Tile],
+        seen: Seen | None,
+    ) -> list[Tensor]:
+        """The first tile on a graphics card, which shows how many fit at once."""
+        name = self.device.name
+        torch.cuda.reset_peak_memory_stats(name)
+        before = torch.cuda.memory_allocated(name)
+        found = self._forward(values, mirror, [tile.rect for tile in tiles], seen)
+        needed = max(1, torch.cuda.max_memory_allocated(name) - before)
+        free = torch.cuda.mem_get_info(name)[0]
+        self.batch = min(MOST_TILES, max(1, int(_SHARE_OF_FREE * free / needed)))
+        return found
+
+    def _let_go(self) -> None:
+        if self._on_card:
+            torch.cuda.empty_cache()
+
+    def _smaller(
         self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
     ) -> Tensor:
-        """Probabilities (C, h, w) of one tile; smaller tiles where memory runs out."""
-        try:
-            return self._forward(values, mirror, place, seen)
-        except (RuntimeError, MemoryError) as error:
-            half = max(values.shape[1:]) // 2
-            if not is_out_of_memory(error) or half < SMALLEST_TILE:
-                raise
-        if self.device.name.startswith("cuda"):
-            torch.cuda.empty_cache()
+        """Probabilities (C, h, w) of one tile that memory does not hold, from tiles half its size.
+
+        Raises
+        ------
+        MemoryError : not even the smallest ones fit.
+        """
+        half = max(values.shape[1:]) // 2
+        if half < SMALLEST_TILE:
+            raise MemoryError("The memory does not hold a tile of the smallest size.")
         self.tile = min(self.tile, max(SMALLEST_TILE, half))
         overlap = min(self.model.spec.overlap, half // 4)
         grid = make_grid(Rect(0, 0, *values.shape[1:]), half, overlap)
@@ -211,7 +297,7 @@ class Predictor:
         for tile in grid.tiles:
             rows, columns = tile.rect.slices
             inner = tile.rect.shifted(place.y, place.x)
-            part = self._tile(values[:, rows, columns], mirror, inner, seen)
+            part = self._one(values[:, rows, columns], mirror, inner, seen)
             part *= torch.from_numpy(tile.weights()).to(part.device)
             if total is None:
                 total = part.new_zeros((part.shape[0], *values.shape[1:]))
@@ -219,26 +305,61 @@ class Predictor:
         assert total is not None  # a grid has at least one tile
         return total
 
-    @torch.no_grad()
-    def _forward(
+    def _one(
         self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
     ) -> Tensor:
-        images = torch.from_numpy(np.ascontiguousarray(values))[None].to(self.device.name)
-        flips: list[list[int]] = [[], [2], [3], [2, 3]] if mirror else [[]]
-        total: Tensor | None = None
+        """As `_computed`, of one part of a tile that was too large."""
+        try:
+            return self._forward([values], mirror, [place], seen)[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self._let_go()
+        return self._smaller(values, mirror, place, seen)
+
+    @torch.no_grad()
+    def _forward(
+        self,
+        values: list[NDArray[np.float32]],
+        mirror: bool,
+        places: list[Rect],
+        seen: Seen | None,
+    ) -> list[Tensor]:
+        images = [torch.from_numpy(np.ascontiguousarray(one)) for one in values]
+        flips: list[list[int]] = [[], [1], [2], [1, 2]] if mirror else [[]]
+        totals: list[Tensor] = []
         for axes in flips:
-            turned = images.flip(axes) if axes else images
-            with self.device.autocast():
-                output = self.model(turned.contiguous(memory_format=torch.channels_last))
-            if seen is not None and not axes:
-                found = output.detections[0].found(place.height, place.width)
-                seen.append((place, [one.shifted(place.y, place.x) for one in found]))
-            shares = torch.softmax(output.logits.float(), dim=1)[0]
-            if axes:
-                shares = shares.flip([axis - 1 for axis in axes])
-            total = shares.clone() if total is None else total + shares
-        assert total is not None
-        return total / len(flips)
+            # The picture is turned, not its rim: that is added at the same sides each time.
+            turned = self._padded([one.flip(axes) if axes else one for one in images])
+            output = self.engine(turned)
+            if seen is not None and not axes and output.detections is not None:
+                for place, detected in zip(places, output.detections, strict=True):
+                    found = detected.found(place.height, place.width)
+                    seen.append((place, [one.shifted(place.y, place.x) for one in found]))
+            for k, image in enumerate(images):
+                logits = output.logits[k, :, : image.shape[1], : image.shape[2]]
+                shares = torch.softmax(logits.float(), dim=0)
+                if axes:
+                    shares = shares.flip(axes)
+                if len(totals) == k:
+                    totals.append(shares)
+                else:
+                    totals[k] += shares
+        return totals if not mirror else [total.div_(len(flips)) for total in totals]
+
+    def _padded(self, images: list[Tensor]) -> Tensor:
+        """Parts of a picture as one batch on the device, their rims repeated to a common size."""
+        if self.model.own_losses:  # it pads by itself, and knows where its objects may lie
+            return torch.stack(images).to(self.device.name)
+        sizes = [self.model.padded(*one.shape[1:]) for one in images]
+        height, width = max(h for h, _ in sizes), max(w for _, w in sizes)
+        batch = []
+        for one in images:
+            rim = (0, width - one.shape[2], 0, height - one.shape[1])
+            batch.append(
+                functional.pad(one[None], rim, mode="replicate") if any(rim) else one[None]
+            )
+        return torch.cat(batch).to(self.device.name)
 
     def _with_objects(
         self,
@@ -308,10 +429,15 @@ class Predictor:
     def _decide(
         self, shares: Tensor
     ) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
-        best = torch.topk(shares, min(2, shares.shape[0]), dim=0)
-        first = best.values[0]
-        second = best.values[1] if len(best.values) > 1 else torch.zeros_like(first)
-        channel = best.indices[0].cpu().numpy()
+        # Plane by plane, which a CPU does several times faster than it sorts every pixel.
+        first = shares[0].clone()
+        second = torch.zeros_like(first)
+        channel = torch.zeros(first.shape, dtype=torch.int64, device=first.device)
+        for k in range(1, len(shares)):
+            plane = shares[k]
+            channel.masked_fill_(plane > first, k)
+            torch.maximum(second, torch.minimum(plane, first), out=second)
+            torch.maximum(first, plane, out=first)
 
         def byte(value: Tensor) -> NDArray[np.uint8]:
             scaled: NDArray[np.uint8] = (
@@ -319,37 +445,4 @@ class Predictor:
             )
             return scaled
 
-        return self._ids[channel], byte(first), byte(first - second)
-
-
-class _Picture:
-    """An array or an open image as prepared parts; statistics are those of the whole slice."""
-
-    def __init__(self, image: NDArray[Any] | ImageSource, z: int, model: SegModel) -> None:
-        self._preparation = model.spec.preparation
-        self._channels = model.spec.channels
-        self._z = z
-        self._source: ImageSource | None = None
-        if isinstance(image, np.ndarray):
-            self._array = as_channels(image, self._channels)
-            self.size = (image.shape[0], image.shape[1])
-            self._whole = statistics(image, self._preparation)
-        else:
-            self._source = image
-            self.size = (image.shape.y, image.shape.x)
-            level = next(
-                (i for i, row in enumerate(image.levels) if row.shape.y * row.shape.x <= 1 << 22),
-                len(image.levels) - 1,
-            )
-            # A coarser level has nearly the same percentiles and costs a fraction.
-            self._whole = statistics(image.read(z, level=level), self._preparation)
-
-    def read(self, rect: Rect) -> NDArray[np.float32]:
-        if self._source is None:
-            part = self._array[rect.slices]
-        else:
-            part = as_channels(self._source.read(self._z, rect), self._channels)
-        whole = self._whole
-        if len(whole.offset) != part.shape[2]:  # one channel that was repeated
-            whole = type(whole)(whole.offset * part.shape[2], whole.divisor * part.shape[2])
-        return prepare(part, self._preparation, whole)
+        return self._ids[channel.cpu().numpy()], byte(first), byte(first - second)

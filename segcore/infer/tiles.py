@@ -83,6 +83,13 @@ class Tile:
     columns: Span
     pieces: tuple[int, ...]
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other tile overlaps it, so that it weighs 1 throughout."""
+        return not any(
+            (self.rows.fade_in, self.rows.fade_out, self.columns.fade_in, self.columns.fade_out)
+        )
+
     def weights(self) -> NDArray[np.float32]:
         """(h, w) float32 in 0 .. 1."""
         return self.rows.weights()[:, None] * self.columns.weights()[None, :]

@@ -56,6 +56,7 @@ class ModelCost:
     seconds : per megapixel of picture, predicted in tiles.
     tile : side of that tile in pixels.
     device : what computed, as people read it.
+    engine : what computed, one of `segcore.models.agreement.ENGINES`.
     weights : which first weights of the encoder are at hand, as a sentence; "" without an encoder.
     """
 
@@ -65,6 +66,7 @@ class ModelCost:
     tile: int
     device: str
     weights: str = ""
+    engine: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

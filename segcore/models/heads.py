@@ -74,7 +74,7 @@ def for_project(model: SegModel, project_classes: ClassSet) -> tuple[SegModel, H
 
     plan = plan_head(model.spec.classes, project_classes)
     kept = tuple(plan.classes.scored[channel].uuid for channel in plan.frozen)
-    spec: ModelSpec = model.spec.changed(classes=plan.classes, frozen=kept)
+    spec: ModelSpec = model.spec.changed(classes=plan.classes, frozen=kept, engines={})
     new = build_from_spec(spec)
     axes = model.class_axes()
     there = dict(model.named_parameters())

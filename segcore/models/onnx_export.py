@@ -54,7 +54,7 @@ def export_onnx(model: SegModel, path: Path, height: int, width: int, *, batch: 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's, about its own future
             program: Any = torch.onnx.export(
-                _logits_of(model.eval()), (images,), dynamo=True, verbose=False
+                logits_of(model.eval()), (images,), dynamo=True, verbose=False
             )
     except ImportError as error:
         raise MaskwrightError(
@@ -65,7 +65,8 @@ def export_onnx(model: SegModel, path: Path, height: int, width: int, *, batch: 
     program.save(path)
 
 
-def _logits_of(model: SegModel) -> Any:
+def logits_of(model: SegModel) -> Any:
+    """The network of a model as a module that gives the logits alone, in evaluation."""
     from torch import nn
 
     class Logits(nn.Module):

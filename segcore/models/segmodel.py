@@ -86,14 +86,14 @@ class SegModel(nn.Module):
                 "Choose a model made for such images.",
             )
         height, width = images.shape[-2:]
-        bottom = _to_multiple(height, self.input_multiple, self.least_size) - height
-        right = _to_multiple(width, self.input_multiple, self.least_size) - width
+        padded = self.padded(height, width)
+        bottom, right = padded[0] - height, padded[1] - width
         if bottom or right:
             # The rim is repeated: zeros would be an edge that the picture does not have.
             images = functional.pad(images, (0, right, 0, bottom), mode="replicate")
         if self.own_losses:
-            padded = None if targets is None else targets.padded(bottom, right)
-            output: SegOutput = self.network(images, padded)
+            taught = None if targets is None else targets.padded(bottom, right)
+            output: SegOutput = self.network(images, taught)
             return output.cropped(height, width)
         given = self.network(images)
         logits, extra = given if isinstance(given, tuple) else (given, {})
@@ -105,6 +105,11 @@ class SegModel(nn.Module):
             for name, value in extra.items()
         }
         return SegOutput(logits=logits[..., :height, :width], aux=aux)
+
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """The size at which a picture of this size is computed."""
+        step, least = self.input_multiple, self.least_size
+        return _to_multiple(height, step, least), _to_multiple(width, step, least)
 
     @property
     def own_losses(self) -> bool:

@@ -41,6 +41,8 @@ class ModelSpec:
     weights : where the start came from: "random", "imagenet (...)", or a model's digest.
     frozen : uuids of classes that are kept from an earlier model and not trained.
     made : further provenance: versions, minutes, device.
+    engines : what was seen of the engines that may compute it (`segcore.models.agreement`), by
+        their names; nothing in models that were made before there was such a check.
     """
 
     architecture: str
@@ -63,6 +65,7 @@ class ModelSpec:
     weights: str = "random"
     frozen: tuple[str, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
+    engines: Mapping[str, Any] = field(default_factory=dict)
     decoder_version: int = DECODER_VERSION
     name: str = ""
 
@@ -105,6 +108,7 @@ class ModelSpec:
             "weights": self.weights,
             "frozen": list(self.frozen),
             "made": dict(self.made),
+            "engines": dict(self.engines),
             "decoder_version": self.decoder_version,
         }
 
@@ -144,6 +148,7 @@ class ModelSpec:
                 weights=row["weights"],
                 frozen=tuple(row["frozen"]),
                 made=dict(row["made"]),
+                engines=dict(row.get("engines", {})),  # older models lack it
                 decoder_version=int(row["decoder_version"]),
                 name=row["name"],
             )
@@ -157,6 +162,12 @@ class ModelSpec:
         path.write_text(
             json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+
+    def replace_in(self, folder: Path) -> None:
+        """Describe the model in a folder anew; the file changes whole or not at all."""
+        draft = folder / (DESCRIPTION + ".part")
+        self.write(draft)
+        draft.replace(folder / DESCRIPTION)
 
     @classmethod
     def read(cls, path: Path) -> ModelSpec:

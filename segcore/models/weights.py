@@ -35,9 +35,7 @@ def save_model(model: SegModel, folder: Path, *, half: bool = False) -> str:
     draft = folder / (TENSORS + ".part")
     save_file(state, draft, metadata={"format": "maskwright model"})
     draft.replace(folder / TENSORS)
-    draft = folder / (DESCRIPTION + ".part")
-    model.spec.write(draft)
-    draft.replace(folder / DESCRIPTION)
+    model.spec.replace_in(folder)
     return model_digest(folder)
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from segcore.base import ClassId, ClassSet, SegClass
 from segcore.base.palette import palette_colour
 from segcore.infer.threads import share_processor
+from segcore.models.built_in import BUILT_IN
 from segcore.projects import scenes
-from segcore.projects.modelling import BUILT_IN
 from segcore.projects.places import DEMO, places
 from segcore.projects.stage import Stage, silent
 from segcore.store import Item, NewItem, Project

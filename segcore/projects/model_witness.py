@@ -59,7 +59,7 @@ class Models:
     ) -> ModelWitness:
         """What the model says about a slice, in the project's classes."""
         if self._predictor is None:
-            self._predictor = Predictor(load_model(self.folder), self._device)
+            self._predictor = Predictor(load_model(self.folder), self._device, folder=self.folder)
         told = self._predictor.model.spec.classes
         table = map_classes(told, classes).table
         ids = tuple(int(table[c.id]) for c in told.scored)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.models.built_in import BUILT_IN
 from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 from segcore.store import Project
-
-BUILT_IN = Path(__file__).resolve().parents[2] / "resources" / "weights"
 
 
 class NoModel(MaskwrightError):

@@ -109,7 +109,7 @@ def predict_items(
             f"{', '.join(c.name for c in loaded.spec.classes.scored)}.",
             "Name another model, or add a class with such a name.",
         )
-    predictor = Predictor(loaded, device)
+    predictor = Predictor(loaded, device, folder=model)
     adopted: list[str] = []
     proposed: list[str] = []
     skipped: list[str] = []

@@ -17,8 +17,8 @@ from segcore.cli.main import run
 from segcore.edits import Stroke
 from segcore.infer import Predictor, map_classes
 from segcore.models import load_model
+from segcore.models.built_in import BUILT_IN
 from segcore.projects.crf_params import FILE, LABELS, default_params, kept_params
-from segcore.projects.modelling import BUILT_IN
 from segcore.refine import AUTHORS, CrfParams, densecrf
 from segcore.refine.pixels import seen_pixels, solver_window
 from segcore.store import Project

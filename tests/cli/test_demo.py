@@ -11,8 +11,8 @@ import pytest
 from calling import Command
 from scipy import ndimage
 
+from segcore.models.built_in import BUILT_IN
 from segcore.projects.demo import PICTURES
-from segcore.projects.modelling import BUILT_IN
 from segcore.projects.scenes import Scene, nuclei, vessels
 from segcore.store import Project
 

@@ -61,9 +61,7 @@ def model() -> SegModel:
 
 @pytest.fixture
 def predictor(model: SegModel) -> Predictor:
-    predictor = Predictor(model, "cpu")
-    object.__setattr__(predictor.device, "bfloat16", False)  # exact values are compared below
-    return predictor
+    return Predictor(model, "cpu")
 
 
 def expected(image: np.ndarray) -> np.ndarray:
@@ -249,3 +247,80 @@ def test_objects_come_with_the_prediction_when_asked(model: SegModel) -> None:
     found = Predictor(model, "cpu").predict(image, instances=True)
     assert found.instances is not None
     assert found.instances.max() == 2
+
+
+# -- several tiles at once ----------------------------------------------------------------------
+
+
+def clear_picture(height: int, width: int) -> np.ndarray:
+    """Without the two values at which two classes score the same, and rounding decides."""
+    made = picture(height, width)
+    made[(made == 85) | (made == 170)] = 0
+    return made
+
+
+@pytest.mark.parametrize("size", [(64, 64), (200, 333)])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_tiles_that_go_together_give_what_they_give_alone(
+    predictor: Predictor, size: tuple[int, int], mirror: bool
+) -> None:
+    image = clear_picture(*size)
+    alone = predictor.predict(image, mirror=mirror, near=(10.0, 10.0))
+    predictor.batch = 5
+    together = predictor.predict(image, mirror=mirror, near=(10.0, 10.0))
+    network = predictor.model.network
+    assert isinstance(network, Pointwise)
+    assert network.seen[-1][0] > 1 or size == (64, 64)
+    assert (together.classes == alone.classes).all()
+    assert (together.confidence == alone.confidence).all()
+    assert (together.margin == alone.margin).all()
+
+
+def test_tiles_of_a_real_network_go_together_though_their_sizes_differ() -> None:
+    """211 pixels make tiles of 86 and 87; the network takes multiples of 32."""
+    torch.manual_seed(0)
+    model = build("fpn", classes=3, encoder="tu-test_resnet")
+    model.spec = model.spec.changed(tile=90, overlap=20)
+    predictor = Predictor(model, "cpu")
+    image, where = (
+        np.random.default_rng(5).integers(0, 256, (211, 90, 3), np.uint8),
+        Rect(0, 0, 211, 90),
+    )
+    alone = predictor.probabilities(image, where)
+    predictor.batch = 3
+    np.testing.assert_allclose(predictor.probabilities(image, where), alone, atol=1e-5)
+
+
+def test_where_memory_runs_out_fewer_tiles_go_together_before_they_shrink(
+    predictor: Predictor,
+) -> None:
+    network = predictor.model.network
+    assert isinstance(network, Pointwise)
+    whole = network.forward
+
+    def at_most_two(images: Tensor) -> Tensor:
+        if len(images) > 2:
+            network.seen.append(tuple(images.shape))
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        return whole(images)
+
+    network.forward = at_most_two  # type: ignore[method-assign]
+    predictor.batch = 8
+    image = clear_picture(300, 300)
+    assert (predictor.predict(image).classes == expected(image)).all()
+    assert predictor.batch == 2, "the next picture starts with as many as fit"
+    assert predictor.tile == 64
+
+
+def test_a_cancel_takes_effect_within_one_batch(predictor: Predictor) -> None:
+    predictor.batch = 4
+    done: list[Rect] = []
+    with pytest.raises(Cancelled):
+        predictor.predict(
+            picture(400, 400),
+            on_tile=lambda where, *_: done.append(where),
+            cancel=lambda: bool(done),
+        )
+    network = predictor.model.network
+    assert isinstance(network, Pointwise)
+    assert [shape[0] for shape in network.seen] == [4]

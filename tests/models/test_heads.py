@@ -99,3 +99,10 @@ def test_every_layer_that_has_a_row_a_class_is_known_by_its_axes() -> None:
             if value.shape != shapes[key]
         }
         assert changed == {key: set(axes) for key, axes in few.class_axes().items()}, name
+
+
+def test_what_is_known_of_a_models_engines_says_nothing_of_the_one_made_from_it() -> None:
+    old = build("fpn", classes=classes("sky", "road"), encoder="tu-test_resnet")
+    old.spec = old.spec.changed(engines={"openvino-f32": {"items": 1}})
+    new, _ = for_project(old, classes("sky", "road", "car"))
+    assert new.spec.engines == {}
