@@ -12,7 +12,8 @@ from app.theme.controls import button, label
 from app.theme.theme import theme
 from app.workspace.model_costs import ModelCosts
 from app.workspace.models import encoder_choices
-from segcore.models.costs import CostQuestion
+from segcore.models.agreement import ENGINES
+from segcore.models.costs import CostQuestion, ModelCost
 from segcore.models.diagrams import diagram
 from segcore.train.preflight import gigabytes
 
@@ -117,7 +118,7 @@ class ModelDetails(QWidget):
             "waiting": "Measured when the predictions are done",
             "cancelled": "Not measured",
             "failed": f"Not measured. {self._costs.error}",
-            "known": "" if cost is None else f"{cost.device}, tile of {cost.tile} px",
+            "known": "" if cost is None else _computed(cost),
         }
         self.state.setText(said.get(state, "Not measured"))
         self.cancel.setVisible(state == "measuring")
@@ -133,6 +134,12 @@ class ModelDetails(QWidget):
                 )
             )
             self._weights.setText(f"{cost.weights}." if cost.weights else "")
+
+
+def _computed(cost: ModelCost) -> str:
+    """What computed, on which device, in which tiles."""
+    engine = f", {ENGINES[cost.engine]}" if cost.engine in ENGINES else ""
+    return f"{cost.device}{engine}, tile of {cost.tile} px"
 
 
 class _Facts(QWidget):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.workspace.models import TrainedModel
+from segcore.models.agreement import ENGINES, TORCH, agreements
 from segcore.models.costs import CostQuestion, ModelCost
 from segcore.models.registry import Architecture, architectures
 from segcore.train.preflight import gigabytes
@@ -61,7 +62,10 @@ class Card:
     def question(self, encoder: str, classes: int) -> CostQuestion:
         """What to ask the core of it."""
         if self.model is not None:
-            return CostQuestion(folder=str(self.model.path), stamp=self.model.digest)
+            held = agreements(self.model.about.get("engines", {}))
+            fast = (name for name, seen in held.items() if seen.holds)
+            stamp = " ".join((self.model.digest, *sorted(fast)))
+            return CostQuestion(folder=str(self.model.path), stamp=stamp)
         return CostQuestion(architecture=self.architecture, encoder=encoder, classes=classes)
 
     def holds(self, words: Iterable[str]) -> bool:
@@ -157,10 +161,23 @@ def _facts(
         minutes = made.get("minutes")
         spent = f", {minutes:.0f} min" if minutes else ""
         yield Fact("Trained", f"{made['steps']:,} steps{spent}")
+    yield from _engines(about)
     if about.get("attribution"):
         yield Fact("Data", str(about["attribution"]))
     yield Fact("Licence", str(about.get("licence") or "Not said"))
     yield Fact("Digest", model.digest[:12], tip=model.digest)
+
+
+def _engines(about: dict[str, Any]) -> Iterable[Fact]:
+    """What was seen of the engines; torch in float32 needs no check."""
+    seen = agreements(about.get("engines", {}))
+    if not seen:
+        yield Fact("Computed by", ENGINES[TORCH], tip="No faster engine was compared with it.")
+    for name, one in seen.items():
+        verdict = "Agrees" if one.holds else "Cannot" if one.problem else "Differs too much"
+        if one.items:
+            verdict += f": {one.different:.2%} of pixels differ, mIoU moves {one.moved:.4f}"
+        yield Fact(ENGINES[name], verdict, tip=one.sentence)
 
 
 def count_text(parameters: int) -> str:

@@ -115,13 +115,26 @@ def _encoder_weights() -> Finding:
 
 
 def _extras() -> list[Finding]:
+    return [_openvino(), _dense_crf()]
+
+
+def _openvino() -> Finding:
+    try:
+        found = version("openvino")
+    except PackageNotFoundError:
+        remedy = "pip install 'maskwright[cpu]' (for processors; of no use with a GPU)"
+        return Finding("Extras", "cpu", "not installed: torch computes predictions", remedy)
+    return Finding("Extras", "cpu", f"OpenVINO {found}, for models that it agrees on")
+
+
+def _dense_crf() -> Finding:
     if importlib.util.find_spec("pydensecrf") is not None:
-        return [Finding("Extras", "crf", "pydensecrf is installed")]
+        return Finding("Extras", "crf", "pydensecrf is installed")
     compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("cl")
     remedy = "pip install 'maskwright[crf]'"
     if compiler is None:
         remedy += " (it compiles: install a C++ compiler first; Debian: g++ and python3-dev)"
-    return [Finding("Extras", "crf", "not installed: no dense CRF", remedy)]
+    return Finding("Extras", "crf", "not installed: no dense CRF", remedy)
 
 
 def _plugins() -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Models that others made, brought into a project."""
+"""Models that others made, brought into a project. Loads torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from segcore.base import ClassSet, MaskwrightError
 from segcore.models.smp_checkpoint import load_smp_checkpoint
 from segcore.models.weights import save_model
+from segcore.projects.model_check import check_in_project
 from segcore.projects.training import check_model_name
 from segcore.store import Project
 
@@ -22,6 +23,8 @@ def import_model(
     arguments: Mapping[str, Any] | None = None,
 ) -> Path:
     """A checkpoint of segmentation-models-pytorch as a model of the project; its folder.
+
+    The project's images show which engines may compute it.
 
     Parameters
     ----------
@@ -42,4 +45,5 @@ def import_model(
     model = load_smp_checkpoint(checkpoint, classes=classes, arguments=arguments)
     model.spec = model.spec.changed(name=chosen)
     save_model(model, folder)
+    check_in_project(project, folder)
     return folder

@@ -19,7 +19,9 @@ import psutil
 import torch
 
 from segcore.base import MaskwrightError
+from segcore.infer.comparing import MOST_IMAGES
 from segcore.infer.device import Device, choose_device, is_out_of_memory
+from segcore.infer.engines import candidates
 from segcore.train.checkpoint import Progress
 from segcore.train.data import DEFAULT_CACHE_BYTES
 from segcore.train.frozen import FrozenData, read_frozen
@@ -73,6 +75,8 @@ def measure(run_dir: Path, *, device: str | None = None, done: int = 0) -> Cost:
     scored = held_out if held_out >= MEASURED_FROM else 0
     at_the_end = scored * (1 if work.old is None else 2)
     at_the_end += 2 * min(HALF_CHECKED, held_out or whole["train"]) * run.recipe.half
+    if others := len(list(candidates(work.model, chosen))) - 1:
+        at_the_end += (1 + others) * min(MOST_IMAGES, held_out or whole["train"])
     steps = work.steps
     return Cost(
         steps=max(0, steps - done),

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from segcore.infer.comparing import MOST_IMAGES, Sample, check_model
 from segcore.models.segmodel import SegModel
 from segcore.models.spec import ModelSpec
 from segcore.models.weights import save_model
 from segcore.train import runs
+from segcore.train.data import read_values
 from segcore.train.frozen import FrozenData
 from segcore.train.score import confusion, score, summary
 from segcore.train.work import Work
@@ -41,13 +43,17 @@ def old_against_new(work: Work, data: FrozenData, *, with_old: bool = True) -> d
 def write_result(
     run_dir: Path, run: runs.Run, work: Work, data: FrozenData, report: dict[str, Any]
 ) -> None:
-    """Write ``result/``: the averaged model, its description, and the report, completed."""
+    """Write ``result/``: the averaged model, its description, and the report, completed.
+
+    The description says at last which engines were seen to agree on the finished model.
+    """
     model = work.model
     model.load_state_dict(work.mean.of(model))
     model.spec = _described(model, run, data, report)
     half = run.recipe.half and _half_is_as_good(model, data)
     report["float16"] = half
     report["digest"] = save_model(model, run_dir / runs.RESULT, half=half)
+    _compare_engines(run_dir / runs.RESULT, data)
     draft = run_dir / runs.RESULT / (runs.REPORT + ".part")
     draft.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(run_dir / runs.RESULT / runs.REPORT)
@@ -64,6 +70,14 @@ def _half_is_as_good(model: SegModel, data: FrozenData) -> bool:
     after = summary(confusion(model, items, data.classes), data.classes, len(items))["mean_iou"]
     model.load_state_dict(own)
     return before is not None and after is not None and abs(before - after) < 0.001
+
+
+def _compare_engines(folder: Path, data: FrozenData) -> None:
+    """See which engines may compute the finished model, as it is on disk."""
+    held_out = data.of("held_out")
+    items = (held_out or data.of("train"))[:MOST_IMAGES]
+    samples = (Sample(read_values(item), item.read_target()) for item in items)
+    check_model(folder, samples, data.classes, "held-out items" if held_out else "training items")
 
 
 def _described(
@@ -95,5 +109,6 @@ def _described(
         licence=run.licence or spec.licence,
         attribution=run.attribution or spec.attribution,
         made=made,
+        engines={},  # what was seen of the model before says nothing of this one
         weights=f"model {run.base['name']} ({run.base['digest']})" if run.base else spec.weights,
     )

@@ -13,6 +13,7 @@ from segcore.base import ClassSet
 from segcore.infer.mapping import map_classes
 from segcore.infer.predictor import Prediction, Predictor
 from segcore.metrics.overlaps import OBJECT_BITS, class_of, object_of
+from segcore.models.agreement import TORCH
 from segcore.models.segmodel import SegModel
 from segcore.train.data import read_values
 from segcore.train.frozen import FrozenItem
@@ -108,7 +109,8 @@ def confusion(
     ids = [int(c.id) for c in classes.scored]
     sums = metrics.ConfusionAccumulator(ids)
     training = model.training
-    predictor = Predictor(model)
+    # Scores of two models, and of one on two machines, are compared: nothing else may differ.
+    predictor = Predictor(model, engine=TORCH)
     try:
         for item in items:
             values = read_values(item)

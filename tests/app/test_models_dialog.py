@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 
 from app.dialogs import models as dialog_file
 from app.dialogs.model_cards import CardWidget
-from app.dialogs.model_facts import architecture_cards
+from app.dialogs.model_facts import architecture_cards, model_card
 from app.dialogs.models import ModelsDialog
 from app.workspace.job import JobRow
-from app.workspace.models import Beginning, trained_models
+from app.workspace.models import Beginning, TrainedModel, trained_models
 from segcore.edits import SetState
 from segcore.models import architecture, architectures
+from segcore.models.built_in import BUILT_IN
 from segcore.models.costs import ModelCost
-from segcore.projects.modelling import BUILT_IN
+from segcore.projects.modelling import describe_model
 from segcore.projects.promotion import promoted
 from segcore.service.protocol import JobChanged, ModelMeasured
 from segcore.train.recipe import describe
@@ -225,6 +227,24 @@ def test_another_card_and_the_end_of_the_dialog_cancel_what_is_measured(
     qtbot.waitUntil(lambda: len(core.asked) == 2)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert core.cancelled == [1, 2]
+
+
+def test_a_trained_models_card_says_which_engines_agree(
+    dialog: ModelsDialog, core: Core, qtbot: Any
+) -> None:
+    click(dialog, "model:nuclei")
+    said = texts(dialog.details)
+    verdict = said[said.index("OpenVINO float32") + 1]
+    assert verdict.startswith("Agrees: 0.00% of pixels differ, mIoU moves 0.00")
+    qtbot.waitUntil(lambda: bool(core.asked))
+    core.answer(replace(COST, engine="openvino-f32"))
+    assert "CPU, 2 threads, OpenVINO float32, tile of 512 px" in texts(dialog.details)
+
+
+def test_a_model_that_was_never_compared_is_computed_by_torch(project_path: Path) -> None:
+    about = describe_model(BUILT_IN / "nuclei") | {"engines": {}}
+    made = model_card(TrainedModel("old", project_path, about))
+    assert [f.value for f in made.facts if f.name == "Computed by"] == ["torch float32"]
 
 
 def test_a_prediction_goes_before_a_measurement(

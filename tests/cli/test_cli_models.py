@@ -11,7 +11,7 @@ import torch
 from calling import Command
 from PIL import Image
 
-from segcore.models import architectures
+from segcore.models import architectures, build, save_model
 from segcore.models.encoder_table import encoder_names
 
 
@@ -70,11 +70,43 @@ def test_an_imported_checkpoint_predicts_in_the_project(
     )
     assert said.code == 0, said.err
     assert "fpn with encoder tu-test_resnet" in said.out
+    assert "OpenVINO float32 agrees. Another class at 0.00% of the pixels" in said.out
+    told = maskwright("models", "mine", "--project", project, "--json").json["engines"]
+    assert told["openvino-f32"]["against"] == "torch", "the project has no truth"
+    assert told["openvino-f32"]["items"] == 1
     assert maskwright("predict", project, "--model", "mine").code == 0
+    kept = list((project / "models" / "mine" / "engine").iterdir())
+    assert len(kept) == 1, "converted once, when it was compared"
     assert maskwright("models", "mine", "--project", project).code == 0
     again = maskwright("models", "--import", tmp_path / "mine", "--project", project)
     assert again.code == 1
     assert 'model named "mine" already' in again.err
+
+
+def test_a_model_is_compared_again_when_asked(
+    maskwright: Command, project: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = build("enet", classes=2)
+    folder = tmp_path / "enet"
+    save_model(model, folder)
+    said = maskwright("models", folder).out
+    assert "Computed   by torch float32" in said
+    said = maskwright("models", folder, "--project", project, "--check").out
+    assert "OpenVINO float32 is not used. OpenVINO cannot compute the network" in said
+    assert maskwright("models", folder, "--check").code == 2
+    refused = maskwright("models", "nuclei", "--project", project, "--check")
+    assert refused.code == 1
+    assert "comes with the program" in refused.err
+
+
+@pytest.mark.parametrize("name", ["nuclei", "retina"])
+def test_the_models_that_come_along_say_which_engines_agree(maskwright: Command, name: str) -> None:
+    for row in maskwright("models", name, "--json").json["engines"].values():
+        assert row["items"] >= 6
+        assert row["where"] == "held-out pictures"
+        assert row["against"] == "truth"
+    assert "OpenVINO float32 agrees" in maskwright("models", name).out
 
 
 def test_weights_alone_are_imported_with_arguments_from_options(

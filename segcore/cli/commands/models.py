@@ -56,6 +56,14 @@ def models(
             metavar="NAME=VALUE", help="An argument of the import's class, such as classes=11."
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Compare the engines that pay on this machine (OpenVINO, bfloat16) with torch in "
+            "float32 on the project's images, and note in the model what was seen.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List and describe models."""
@@ -85,11 +93,26 @@ def models(
             f'There is no architecture and no trained model named "{name}".',
             f"Architectures: {', '.join(table)}. Trained: {', '.join(trained) or 'none'}.",
         )
+    if check:
+        _check(folder, project)
     row = describe_model(folder)
     if as_json:
         console.say_json(row)
     else:
         _trained(name, row)
+
+
+def _check(folder: Path, project: Path | None) -> None:
+    if project is None:
+        raise typer.BadParameter("--check needs --project, whose images are compared")
+    from segcore.infer.threads import share_processor
+
+    share_processor()
+    from segcore.projects.model_check import check_in_project
+    from segcore.store import Project
+
+    with Project.open(project, write=False) as opened:
+        check_in_project(opened, folder)
 
 
 def _arguments(arch: str | None, encoder: str | None, given: list[str]) -> dict[str, Any]:
@@ -249,8 +272,22 @@ def _trained(name: str, row: dict[str, Any]) -> None:
         console.say(f"  Data       {len(row['data']['items']):,} training items")
     for what, score in row["scores"].items():
         console.say(f"  Score      {what}: {_score_text(score)}")
+    _engines(row.get("engines", {}))
     if row["command"]:
         console.say(f"  Command    {row['command']}")
+
+
+def _engines(rows: dict[str, Any]) -> None:
+    from segcore.models.agreement import ENGINES, TORCH, agreements
+
+    seen = agreements(rows)
+    if not seen:
+        console.say(
+            f"  Computed   by {ENGINES[TORCH]}; --check --project compares faster engines with it"
+        )
+    for name, one in seen.items():
+        verdict = "agrees" if one.holds else "is not used"
+        console.say(f"  Engine     {ENGINES[name]} {verdict}. {one.sentence}")
 
 
 def _score_text(score: Any) -> str:
@@ -269,6 +306,7 @@ COMMAND = Command(
     models,
     "List architectures and trained models, or describe one of them.\n\n"
     "A trained model says what it was trained on, how, under which licence, and how it scores. "
-    "--import makes a model of a checkpoint of segmentation-models-pytorch; it predicts the same.",
+    "--import makes a model of a checkpoint of segmentation-models-pytorch; it predicts the same. "
+    "It also says which engines were seen to give torch's answers: only those compute it.",
     "maskwright models nuclei",
 )
