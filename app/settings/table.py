@@ -136,6 +136,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Prepare the next item",
         "Opens the next item's picture and mask before they are asked for.",
     ),
+    Setting(
+        "model.ahead",
+        2,
+        Range(0, 20, 1, "items"),
+        "Predict ahead",
+        "How many items after the open one are predicted while nothing else runs; 0 is none.",
+    ),
     Setting("memory.recent", [], Memory(list), "Recent projects", "Folders, newest first."),
     Setting("memory.geometry", "", Memory(str), "Window", "Size and place of the window."),
     Setting("memory.panel_width", 280, Memory(int), "Right panel", "Its width in pixels."),

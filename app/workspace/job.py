@@ -19,6 +19,7 @@ class JobRow:
     progress : 0 to 1.
     reason : why it failed or was lost.
     started : seconds, `time.monotonic`.
+    ahead : nobody asked for it, and nobody waits.
     """
 
     number: int
@@ -28,6 +29,7 @@ class JobRow:
     progress: float = 0.0
     reason: str = ""
     started: float = 0.0
+    ahead: bool = False
 
     @property
     def is_running(self) -> bool:

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.workspace.arrivals import Arrivals
 from app.workspace.job import JobRow
 from app.workspace.messages import Message
 from app.workspace.models import ModelRow, current_model
-from app.workspace.planes import IncomingPlanes
-from app.workspace.state import PredictedTile, SolvedRegion
+from app.workspace.state import SolvedRegion
 from segcore.base import MaskwrightError, Rect
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+# How the keys of jobs begin that nobody waits for: a training does not pause for them.
+AHEAD, WARM = "ahead:", "warm"
 
 
 class Jobs(QObject):
@@ -40,8 +43,8 @@ class Jobs(QObject):
         self._core: Any = None
         self._refiner: Any = None
         self._rows: dict[int, JobRow] = {}
-        self._planes: dict[int, IncomingPlanes] = {}
-        self._models: dict[int, ModelRow] = {}
+        self._arrivals = Arrivals(workspace)
+        self._models: dict[int, tuple[ModelRow, str]] = {}
         self._solving: dict[int, tuple[int, Rect, float]] = {}
         self._courtesy: Any = None
         self._spoke.connect(self._hear)
@@ -56,7 +59,18 @@ class Jobs(QObject):
 
     @property
     def running(self) -> list[JobRow]:
-        return [row for row in self._rows.values() if row.is_running]
+        """What somebody asked for and is not done."""
+        return [row for row in self._rows.values() if row.is_running and not row.ahead]
+
+    @property
+    def ahead(self) -> list[JobRow]:
+        """What is being predicted though nobody asked."""
+        return [row for row in self._rows.values() if row.is_running and row.ahead]
+
+    @property
+    def has_core(self) -> bool:
+        """Whether the core was started."""
+        return self._core is not None
 
     def progress(self) -> tuple[int, int, float | None]:
         """Finished, all of the present batch, and the seconds left (None: not known yet)."""
@@ -73,13 +87,21 @@ class Jobs(QObject):
         if not self.running:
             return []
         first = min(row.started for row in self.running)
-        return [r for r in self._rows.values() if r.is_running or r.started >= first - 3600]
+        asked = [row for row in self._rows.values() if not row.ahead]
+        return [row for row in asked if row.is_running or row.started >= first - 3600]
 
     # -- asking -------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Start the processes; called once the first picture is on screen."""
         self._start()
+        self._workspace.ahead.consider()
+
+    def warm(self, model: ModelRow) -> None:
+        """Have the core load a model before somebody waits for it."""
+        from segcore.service.protocol import Warm
+
+        self._start().submit(Warm(key=WARM, model_path=str(model.path)))
 
     def predict(self, ids: list[str]) -> None:
         """Predict these items with the project's model, in this order."""
@@ -97,35 +119,62 @@ class Jobs(QObject):
                 )
             )
             return
-        core = self._start()
-        if core is None:
-            return
+        for row in self.ahead:  # one that is wanted now is not begun again
+            if row.item_id in ids and self._models[row.number][0] == model:
+                self._update(row.number, ahead=False)
+        self.stop_ahead()
+        if not self.running:
+            self._rows = {n: row for n, row in self._rows.items() if row.is_running}
+        for item_id in ids:
+            if all(row.item_id != item_id for row in self.running):
+                self._submit(item_id, model)
+        workspace.jobs_changed.emit()
+
+    def predict_ahead(self, ids: list[str], model: ModelRow, digest: str) -> None:
+        """Predict these items, and no others, though nobody asked; see `Ahead`."""
+        for row in self.ahead:
+            if row.item_id not in ids or self._models[row.number] != (model, digest):
+                self._core.cancel(row.number)
+        fresh = [i for i in ids if all(row.item_id != i for row in self.ahead)]
+        for item_id in fresh:
+            try:
+                self._submit(item_id, model, digest)
+            except MaskwrightError as error:  # its file is missing; the person hears on opening it
+                log.info("not predicted ahead: %s", type(error).__name__)
+                self._workspace.ahead.give_up(item_id, digest)
+        if fresh:
+            self._workspace.jobs_changed.emit()
+
+    def stop_ahead(self) -> None:
+        """Somebody asks for something: nothing else is to keep the core."""
+        if self._core is not None:
+            for row in self.ahead:
+                self._core.cancel(row.number)
+
+    def _submit(self, item_id: str, model: ModelRow, ahead: str = "") -> None:
+        """Hand in a prediction; `ahead` is the model's digest where nobody asked for it."""
         from segcore.service.protocol import Predict
 
-        if not self.running:
-            self._rows.clear()
-        things = [int(c.id) for c in project.classes.active if c.thing]
-        for item_id in ids:
-            item = project.items.by_id(item_id)
-            if any(r.item_id == item_id and r.is_running for r in self._rows.values()):
-                continue
-            number = core.submit(
-                Predict(
-                    key=f"predict:{item_id}",
-                    item=item_id,
-                    image_paths=tuple(str(p) for p in source_paths(item)),
-                    model_path=str(model.path),
-                    class_rows=tuple(project.classes.to_rows()),
-                    near=workspace.near,
-                    as_stack=item.as_stack,
-                )
+        workspace = self._workspace
+        project = workspace.project
+        item = project.items.by_id(item_id)
+        number = self._start().submit(
+            Predict(
+                key=f"{AHEAD if ahead else 'predict:'}{item_id}",
+                item=item_id,
+                image_paths=tuple(str(p) for p in source_paths(item)),
+                model_path=str(model.path),
+                class_rows=tuple(project.classes.to_rows()),
+                near=workspace.near,
+                as_stack=item.as_stack,
             )
-            self._rows[number] = JobRow(
-                number, f"Predict {item.name}", item_id, started=time.monotonic()
-            )
-            self._planes[number] = IncomingPlanes(item.shape, things)
-            self._models[number] = model
-        workspace.jobs_changed.emit()
+        )
+        title = f"Predict {item.name} ahead" if ahead else f"Predict {item.name}"
+        self._rows[number] = JobRow(
+            number, title, item_id, started=time.monotonic(), ahead=bool(ahead)
+        )
+        self._arrivals.expect(number, item)
+        self._models[number] = (model, ahead)
 
     def cancel(self, number: int) -> None:
         overview = self._workspace.overviews.row
@@ -133,8 +182,10 @@ class Jobs(QObject):
             self._workspace.overviews.cancel()
         row = self._rows.get(number)
         if row is not None and row.is_running and self._core is not None:
-            self._core.cancel(number)
+            if row.ahead:
+                self._workspace.ahead.give_up(row.item_id, self._models[number][1])
             self._update(number, state="cancelling")
+            self._core.cancel(number)
 
     def cancel_all(self) -> None:
         for row in self.running:
@@ -171,6 +222,7 @@ class Jobs(QObject):
 
     def ask_core(self, job: Any) -> int:
         """Hand the core a question that somebody waits for; `heard` tells of it by its number."""
+        self.stop_ahead()
         return int(self._start().submit(job, urgent=True))
 
     def ask_refiner(self, job: Any) -> int:
@@ -185,10 +237,10 @@ class Jobs(QObject):
 
     def forget(self) -> None:
         """The project is being closed."""
-        for row in self.running:
-            self.cancel(row.number)
+        self.cancel_all()
+        self.stop_ahead()
         self._rows.clear()
-        self._planes.clear()
+        self._arrivals.clear()
         self._solving.clear()
         self._workspace.jobs_changed.emit()
 
@@ -226,7 +278,8 @@ class Jobs(QObject):
             from segcore.service.trainer import Courtesy
 
             self._courtesy = Courtesy(self._trained_now)
-        self._courtesy.hear(event)
+        if not str(getattr(event, "key", "")).startswith((AHEAD, WARM)):
+            self._courtesy.hear(event)
         self._spoke.emit(event)
 
     def _trained_now(self) -> list[Path]:
@@ -247,6 +300,8 @@ class Jobs(QObject):
         if self._core is not None:
             self._core.close()
             self._core = None
+            self._rows = {n: row for n, row in self._rows.items() if not row.ahead}
+            self._workspace.ahead.forget()
         self._start()
         self._workspace.withdraw("core")
 
@@ -273,76 +328,40 @@ class Jobs(QObject):
         self._update(
             event.number, state=event.state, progress=event.progress, reason=event.reason or ""
         )
+        row = self._rows[event.number]
+        if event.state in ("failed", "lost", "cancelled"):
+            self._arrivals.drop(event.number)
+        if row.ahead:
+            self._ended_ahead(row)
+            return
         if event.state in ("failed", "lost"):
-            row = self._rows[event.number]
             self._workspace.post(
                 Message(f"{row.title} did not finish.", tone="warning", hint=row.reason)
             )
-        if event.state in ("failed", "lost", "cancelled"):
-            self._planes.pop(event.number, None)
         if not self.running and event.state == "done":
             done = sum(row.state == "done" for row in self._rows.values())
             if done > 1:
                 self._workspace.tell(f"Predicted {done} items")
 
-    def _on_TilePredicted(self, event: Any) -> None:
-        planes = self._planes.get(event.number)
-        row = self._rows.get(event.number)
-        if planes is None or row is None:
+    def _ended_ahead(self, row: JobRow) -> None:
+        """Whoever asked for nothing is told of nothing; what did not work is not tried again."""
+        if row.is_running:
             return
-        planes.put(event)
-        if self._workspace.item is not None and row.item_id == self._workspace.item.id:
-            tile = PredictedTile(event.z, Rect(*event.rect), event.classes)
-            self._workspace.prediction_tile_arrived.emit(tile)
+        if row.state in ("failed", "lost"):
+            self._workspace.ahead.give_up(row.item_id, self._models[row.number][1])
+        del self._rows[row.number], self._models[row.number]
+
+    def _on_TilePredicted(self, event: Any) -> None:
+        if (row := self._rows.get(event.number)) is not None:
+            self._arrivals.take_tile(event, row)
 
     def _on_ObjectsFound(self, event: Any) -> None:
-        planes = self._planes.get(event.number)
-        row = self._rows.get(event.number)
-        if planes is None or row is None:
-            return
-        planes.put_objects(event)
-        if self._workspace.item is not None and row.item_id == self._workspace.item.id:
-            tile = PredictedTile(event.z, Rect(*event.rect), event.classes)
-            self._workspace.prediction_tile_arrived.emit(tile)
+        if (row := self._rows.get(event.number)) is not None:
+            self._arrivals.take_objects(event, row)
 
     def _on_PredictionDone(self, event: Any) -> None:
-        planes = self._planes.pop(event.number, None)
-        row = self._rows.get(event.number)
-        project = self._workspace.project
-        if planes is None or row is None or project is None:
-            return
-        item = project.items.by_id(row.item_id)
-
-        def store() -> Any:
-            layer = project.store_prediction(
-                item,
-                event.model_name,
-                event.model_digest,
-                planes.classes,
-                confidence=planes.confidence,
-                margin=planes.margin,
-                **planes.objects,
-            )
-            return layer, project.adopt(item, layer)
-
-        self._workspace.background.run(store, lambda result: self._stored(item, *result))
-        if event.unmapped:
-            names = ", ".join(event.unmapped)
-            self._workspace.post(
-                Message(
-                    f"{event.model_name} also knows {names}; this project does not.",
-                    hint="Those pixels stay unlabelled.",
-                )
-            )
-
-    def _stored(self, item: Any, layer: Any, adopted: Any) -> None:
-        workspace = self._workspace
-        if workspace.project is None:
-            return
-        workspace.queue.state_changed(item.id, workspace.project.items.by_id(item.id).state)
-        if workspace.item is not None and workspace.item.id == item.id:
-            workspace.show_prediction(layer, proposal=adopted is None)
-        workspace.jobs_changed.emit()
+        if (row := self._rows.get(event.number)) is not None:
+            self._arrivals.store(event, row)
 
     def _on_RegionSolved(self, event: Any) -> None:
         asked = self._solving.pop(event.number, None)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.settings import Settings
 from app.workspace import review
+from app.workspace.ahead import Ahead
 from app.workspace.jobs import Jobs
 from app.workspace.messages import Message
 from app.workspace.models import Beginning
@@ -41,6 +42,7 @@ class Workspace(Opening):
         self.offer = Offer(self)
         self.project_steps = ProjectSteps(self)
         self.refining = Refining(self)
+        self.ahead = Ahead(self)
         # Looked for later: what that imports must not delay the first picture.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -143,6 +145,7 @@ class Workspace(Opening):
             self.settings.set("memory.last_items", dict(list(last.items())[-50:]))
         self._later.stop()
         self._follower.stop()
+        self.ahead.forget()
         self.jobs.forget()
         self.runs.forget()
         for key in ("read-only", "store"):

@@ -72,7 +72,7 @@ class Models:
         found = self._ready.get(key)
         if found is None:
             model = load_model(folder)
-            found = Predictor(model, device), model_digest(folder)
+            found = Predictor(model, device, folder=folder), model_digest(folder)
             self._ready[key] = found
         self._ready.move_to_end(key)
         while len(self._ready) > self._kept:
@@ -247,6 +247,22 @@ def describe(job: Describe, context: JobContext) -> None:
     context.send(ModelDescribed(context.number, context.key, spec.to_json()))
 
 
+def warm(job: Warm, context: JobContext, models: Models) -> None:
+    """Load a model and all that predicting a picture with it needs.
+
+    A small made picture goes through it, because libraries load parts of themselves, and make
+    their kernels, when they are first used.
+    """
+    from segcore import images  # noqa: F401 - the first prediction opens its picture with it
+    from segcore.infer import map_classes  # noqa: F401
+
+    predictor, _ = models.get(Path(job.model_path))
+    context.check()
+    side = max(predictor.model.least_size, 64)
+    made = np.zeros((side, side, predictor.model.spec.channels), np.uint8)
+    predictor.predict(made, cancel=context.cancelled, instances=predictor.model.finds_objects)
+
+
 def measure(job: Measure, context: JobContext, models: Models) -> None:
     """Answer a `Measure` job, from what is remembered where that holds."""
     from segcore.infer import Predictor, choose_device
@@ -326,9 +342,6 @@ def main() -> None:
 
     models, croppers = Models(), Croppers()
 
-    def warm(job: Warm, context: JobContext) -> None:
-        models.get(Path(job.model_path))
-
     def unload(job: Unload, context: JobContext) -> None:
         models.unload()
 
@@ -339,7 +352,7 @@ def main() -> None:
             Describe: describe,
             Measure: lambda job, context: measure(job, context, models),
             MakeCrops: croppers.make,
-            Warm: warm,
+            Warm: lambda job, context: warm(job, context, models),
             Unload: unload,
         },
         choose_device().name,

@@ -44,7 +44,12 @@ def may_adopt(
     content: Content, history: History, persons: frozenset[int], layer: PredictionLayer
 ) -> bool:
     """The rule: complete, no step but adoptions (undone ones included), nothing of a person's."""
-    if layer.partial or history.touched:
+    return not layer.partial and is_untouched(content, history, persons)
+
+
+def is_untouched(content: Content, history: History, persons: frozenset[int]) -> bool:
+    """Whether the label has no step but adoptions, and no pixel of a person or an import."""
+    if history.touched:
         return False
     return not (persons and _has_origin(content.labels, persons))
 

@@ -533,6 +533,12 @@ class Project:
         """
         return intake.adopt(self, _id(item), layer, group)
 
+    def is_untouched(self, item: Item | str) -> bool:
+        """Whether a complete prediction of the item would be adopted."""
+        with self.contents.holding(_id(item)) as content:
+            history = self.contents.history(_id(item))
+            return adoption.is_untouched(content, history, self.person_origins())
+
     def take(
         self, item: Item | str, layer: PredictionLayer, where: adoption.Where = "all"
     ) -> adoption.Take:

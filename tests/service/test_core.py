@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,6 +231,37 @@ def test_a_warmed_model_and_an_unload_are_jobs_like_others(
 ) -> None:
     for job in (Warm(key="warm", model_path=str(street_model)), Unload()):
         assert heard_all.wait_end(everything.submit(job)).state == "done"
+
+
+LOADS_NOTHING = """
+import sys
+from pathlib import Path
+from segcore.service.core import Models, predict, warm
+from segcore.service.protocol import Predict, Warm
+from segcore.service.worker import JobContext
+
+model, picture = sys.argv[1:]
+models, said = Models(), []
+context = JobContext(1, "k", said.append)
+warm(Warm(key="warm", model_path=model), context, models)
+before = set(sys.modules)
+predict(
+    Predict(key="k", item="1", image_paths=(picture,), model_path=model, class_rows=()),
+    context,
+    models,
+)
+assert said, "it predicted"
+fresh = sorted(set(sys.modules) - before)
+assert not fresh, fresh
+"""
+
+
+def test_the_first_prediction_after_warming_waits_for_no_import(
+    picture: Path, street_model: Path
+) -> None:
+    command = [sys.executable, "-c", LOADS_NOTHING, str(street_model), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_core_killed_in_the_middle_loses_its_job_and_the_next_works(
