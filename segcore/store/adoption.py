@@ -133,7 +133,8 @@ class Take:
     rows : the prediction's instances.
     left_out : objects of the prediction whose score was too low; their rows go where none of their
         pixels is left in the label.
-    whole : nothing is left out, so the label is this prediction's from now on.
+    answers : the prediction waits no more, for nothing of it is left but what a person painted
+        over.
     z : the only slice that is taken; None for all.
     """
 
@@ -144,7 +145,7 @@ class Take:
     guard: Guard = OPEN
     rows: tuple[InstanceRow, ...] = ()
     left_out: tuple[InstanceRow, ...] = ()
-    whole: bool = False
+    answers: bool = False
     z: int | None = None
     name: str = "Take prediction"
     tool: str = "take"
@@ -177,7 +178,7 @@ class Take:
             FieldChange("instance", f"{self.item}/{number}", "row", None, None)
             for number in sorted(_without_pixels(draft, labels, {r.id for r in self.left_out}))
         ]
-        if self.whole:
+        if self.answers:
             fields.append(FieldChange("item", self.item, ADOPTED, None, self.source.layer))
         patch = draft.close(self.name, self.tool, tuple(fields))
         return patch if patch.changes else Patch((), (), self.name, self.tool)
@@ -256,7 +257,7 @@ def take(
             origin,
             guard=Guard(keep_origins=keep),
             left_out=tuple(row for row in layer.found if row.id not in kept),
-            whole=where == "all",
+            answers=True,
             **common,
         )
     return Take(layer.labels, item, origin, classes=frozenset(where), **common)

@@ -206,7 +206,7 @@ class PredictionLayer:
     labels : planes class, origin, confidence and margin, and instance where there are any; of a
         model that finds objects also found and ground.
     partial : it was not computed for the whole item.
-    adopted : the label shows, or has shown, just this layer.
+    adopted : the label shows, or has shown, this layer: all of it, or all but a person's part.
     instances : rows of the objects that are in plane instance.
     found : rows of all objects of a model that finds them, those with a low score too; none of
         any other. `segcore.store.scored.at_score` chooses among them.
