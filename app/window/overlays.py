@@ -95,7 +95,11 @@ class Toast(Floating):
         self._clock.timeout.connect(self.hide)
 
     def take(self, message: Message) -> None:
-        """Show a message in place of the one before."""
+        """Show a message in place of the one before, or take it away where it holds no more."""
+        if message.withdrawn:
+            if self._message is not None and self._message.key == message.key:
+                self.hide()
+            return
         self._message = message
         mark, role = _MARKS[message.tone]
         self._mark.setPixmap(pixmap(mark, role, 16, self.devicePixelRatioF()))

@@ -255,9 +255,15 @@ class Choices(QObject):
         """Show a toast or a banner."""
         self.message_posted.emit(message)
 
-    def tell(self, text: str, remedy: tuple[str, Callable[[], None]] | None = None) -> None:
-        """A toast, with a button if there is something to do."""
-        self.post(Message(text, remedy=None if remedy is None else Remedy(*remedy)))
+    def tell(
+        self, text: str, remedy: tuple[str, Callable[[], None]] | None = None, *, key: str = ""
+    ) -> None:
+        """A toast, with a button if there is something to do; gone once `key` is taken back."""
+        self.post(Message(text, key=key, remedy=None if remedy is None else Remedy(*remedy)))
+
+    def take_back(self, key: str) -> None:
+        """What a toast offers cannot be done any more."""
+        self.post(Message("", key=key, withdrawn=True))
 
     def withdraw(self, key: str) -> None:
         """A banner's condition is over."""

@@ -28,9 +28,11 @@ class Message:
     text : one sentence; a toast in the past tense.
     kind : ``toast`` goes after 6 s, ``banner`` stays until `key` is withdrawn.
     tone : colour of its icon.
-    key : name of a banner's condition; a banner with the same key replaces it.
+    key : name of a banner's condition, or of what a toast offers to take back; a banner with the
+        same key replaces it.
     hint : what to do about it.
     remedy : the button, if one helps.
+    withdrawn : what was said under `key` holds no more.
     """
 
     text: str

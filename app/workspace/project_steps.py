@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
 
 
+# The toast about a change of the classes that was undone or done again.
+_TOLD = "classes"
+
+
 class ProjectSteps(QObject):
     """The project's history as last read, and its undo and redo."""
 
@@ -52,6 +56,7 @@ class ProjectSteps(QObject):
     def _follow_classes(self, classes: Any) -> None:
         """The class that tools paint may have gone with an undo."""
         workspace = self._workspace
+        workspace.take_back(_TOLD)  # its word would turn another change now
         here = [int(c.id) for c in classes.active]
         if workspace.active_class not in here and here:
             workspace.set_active_class(here[0])
@@ -119,9 +124,9 @@ class ProjectSteps(QObject):
             workspace.classes_changed.emit(project.classes)
             workspace.look_changed.emit()
             if kind == "undo":
-                workspace.tell(f"Undone: {name}", ("Redo", self.redo))
+                workspace.tell(f"Undone: {name}", ("Redo", self.redo), key=_TOLD)
             else:
-                workspace.tell(f"Done again: {name}", ("Undo", self.undo))
+                workspace.tell(f"Done again: {name}", ("Undo", self.undo), key=_TOLD)
 
         workspace.background.run(project.undo if kind == "undo" else project.redo, done)
 

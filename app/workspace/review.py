@@ -56,14 +56,9 @@ def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: 
         )
     else:
         edit = SetState(state=state)
-    workspace.submit(edit)
+    ticket = workspace.submit(edit)
     workspace.queue.state_changed(item.id, state)
-
-    def take_back() -> None:
-        workspace.undo_item(item.id)
-        workspace.open_item(item.id)
-
-    workspace.tell(said, ("Undo", take_back))
+    workspace.tell_step(said, item.id, ticket, lambda: workspace.open_item(item.id))
     workspace.step(1)
 
 
@@ -97,17 +92,13 @@ def take_proposal(workspace: Workspace, where: Any = "all") -> None:
             return
         if workspace.view_mode == "model":
             workspace.set_view_mode("label")  # what was looked at is in the label now
-        workspace.submit(edit)
+        ticket = workspace.submit(edit)
         workspace.offer.untick_all()
-        if where == "all":
+        if where in ("all", "not_mine"):
             workspace.proposal = None  # undo brings it back: it was not said no to
             workspace.proposal_changed.emit(None)
-        elif where == "not_mine":
-            drop_proposal(workspace)
-        workspace.tell(f"{name.replace('Take', 'Took', 1)}", ("Undo", take_back))
-
-    def take_back() -> None:
-        workspace.undo_item(item.id)
+        said = name.replace("Take", "Took", 1)
+        workspace.tell_step(said, item.id, ticket, lambda: workspace.open_item(item.id))
 
     workspace.background.run(work, submit)
 

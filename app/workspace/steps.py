@@ -21,6 +21,9 @@ from app.workspace.scores import Scorekeeper
 from segcore.base import MaskwrightError
 from segcore.labels import Labels, Patch
 
+# The toast about the last step that was told.
+_TOLD = "step"
+
 
 class Steps(Choices):
     """The part of the workspace that edits, undoes and follows what was done."""
@@ -45,6 +48,7 @@ class Steps(Choices):
         self._uncommitted: set[str] = set()
         self._may_undo = self._may_redo = False
         self._last_object: tuple[str, int] = ("", 0)
+        self._told: tuple[str, str, Any] | None = None
         self._history: list[Any] = []
         self._store_spoke.connect(self._hear_store)
         self._ticket_done.connect(self._hear_ticket)
@@ -102,12 +106,36 @@ class Steps(Choices):
         if self.interrupt():
             return
         if self.can_undo:
-            self.undo_item(self.item.id)
+            self._watched(self.project.scribe.undo(self.item.id))
 
-    def undo_item(self, item_id: str) -> None:
-        """Take back the last step of an item, which need not be the open one."""
-        if self.project is not None and not self.read_only:
-            self._watched(self.project.scribe.undo(item_id))
+    def tell_step(self, text: str, item_id: str, ticket: Any, then: Callable[[], None]) -> None:
+        """A toast about a step that was handed over, with Undo.
+
+        Undo takes back this step and no other, and calls `then`. The toast goes once the step is
+        undone or another one stands on it: what undo would take back then has another name.
+        """
+
+        def take_back() -> None:
+            if self.project is not None and not self.read_only:
+                self._watched(self.project.scribe.undo(item_id, ticket))
+                then()
+
+        self._told = text, item_id, ticket
+        self.tell(text, ("Undo", take_back), key=_TOLD)
+        self._follow_told()
+
+    def _follow_told(self) -> None:
+        """Take the toast about a step back where its undo would find another one."""
+        if self._told is None or self.project is None:
+            return
+        text, item_id, ticket = self._told
+        if not ticket.applied.done() or self.project.scribe.is_last(item_id, ticket):
+            return
+        self._told = None
+        if ticket.applied.exception() is None and ticket.applied.result().patch.is_empty:
+            self.tell(text)  # it was so already: there is nothing to take back
+        else:
+            self.take_back(_TOLD)
 
     def redo(self) -> None:
         if self.can_redo:
@@ -130,6 +158,7 @@ class Steps(Choices):
         error = applied.exception()
         if error is not None and self.project is not None:
             self.report(error)
+        self._follow_told()
         self.history_changed.emit()
 
     @property
@@ -211,6 +240,7 @@ class Steps(Choices):
             elif change.table == "class":
                 self.classes_changed.emit(self.project.classes)
         self._shelf.spoil(event.item_id)
+        self._follow_told()
         if self.item is None or event.item_id != self.item.id:
             return
         self.labels = event.labels

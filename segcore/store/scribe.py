@@ -120,12 +120,17 @@ class Scribe:
 
         return self._queue(work)
 
-    def undo(self, item_id: str) -> Ticket:
-        """Take back the item's last step."""
+    def undo(self, item_id: str, only: Ticket | None = None) -> Ticket:
+        """Take back the item's last step.
+
+        Parameters
+        ----------
+        only : of a step that was handed over before: nothing is taken back unless it is the last.
+        """
 
         def work(ticket: Ticket) -> Applied | None:
             history = self._contents.history(item_id)
-            if not history.done:
+            if not history.done or (only is not None and not self.is_last(item_id, only)):
                 return None
             self.steps.refuse_group(history.done[-1])
             return self.steps.turn(item_id, [("undo", history.done[-1])], ticket)
@@ -168,6 +173,17 @@ class Scribe:
             return self.steps.turn(item_id, turns, ticket) if turns else None
 
         return self._queue(work)
+
+    def is_last(self, item_id: str, ticket: Ticket) -> bool:
+        """Whether the step of a ticket is done, and is what undo of its item would take back."""
+        done = ticket.applied.done() and ticket.applied.exception() is None
+        applied = ticket.applied.result() if done else None
+        return applied is not None and self.last_step(item_id) == applied.patch.id
+
+    def last_step(self, item_id: str) -> str:
+        """Id of the step that undo of an item would take back, or ""."""
+        # Any thread may ask while the scribe's takes steps: no index that could be gone by now.
+        return next((step.id for step in reversed(self._contents.history(item_id).done)), "")
 
     def history(self, item_id: str | None) -> list[HistoryRow]:
         """Steps of an item, oldest first: those done, then those that can be redone.

@@ -259,3 +259,31 @@ def test_a_dropped_proposal_stays_dropped_until_it_is_asked_for(desk: Desk) -> N
     assert desk.bar.isVisible()
     desk.click(desk.bar.take.main)
     desk.wait_for(desk.proposed)
+
+
+def test_the_proposal_waits_again_once_taking_the_unpainted_part_is_undone(desk: Desk) -> None:
+    desk.click(desk.bar.rest)
+    desk.qtbot.waitUntil(lambda: desk.steps()[-1].startswith("Take proposal"), timeout=20_000)
+    desk.settle()
+    QTest.keyClick(desk.window.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.wait_for(desk.before)
+    desk.qtbot.waitUntil(desk.bar.isVisible, timeout=20_000)
+    assert desk.workspace.item.proposal is not None
+
+
+def test_a_toast_goes_with_the_step_that_it_names(desk: Desk) -> None:
+    toast = desk.window.overlays.toast
+    desk.click(desk.bar.rest)
+    desk.qtbot.waitUntil(toast.isVisible, timeout=20_000)
+    desk.qtbot.waitUntil(lambda: desk.steps()[-1].startswith("Take proposal"), timeout=20_000)
+    desk.settle()
+    assert toast.isVisible()
+    assert toast.action.text() == "Undo"
+    undo = toast._message.remedy.run
+    QTest.keyClick(desk.window.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    desk.wait_for(desk.before)
+    desk.qtbot.waitUntil(lambda: not toast.isVisible(), timeout=5_000)
+    undo()  # a click that was on its way
+    desk.settle()
+    assert np.array_equal(desk.stored(), desk.before)
+    assert desk.steps()[-2:] == ["Brush Car", "Take proposal where I did not paint"]
