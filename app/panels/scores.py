@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from app.theme.controls import label
 from app.theme.section import Section
@@ -16,6 +17,7 @@ from app.workspace import Scores, Workspace
 
 # Smaller changes of a mean are noise of a single stroke's rim; they are not coloured.
 _WORTH_COLOUR = 0.001
+_GAP = 8
 
 
 class ScoresPanel(Section):
@@ -28,47 +30,32 @@ class ScoresPanel(Section):
         self._since = label(kind="small", tone="muted")
         self._covered = label(kind="small", tone="muted")
         self._left_out = label(kind="small", tone="muted")
-        self._strokes = label(kind="small", tone="muted")
         self._pq, self._ap50 = label(), label()
         self._found = label(kind="small", tone="muted")
         self._empty = label("No truth to compare with", tone="muted")
         self._trend = Trend()
-        self._grid = QWidget()
-        grid = QGridLayout(self._grid)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(2, 1)
         rows = (
-            ("Mean IoU", self._iou, self._since),
-            ("Mean Dice", self._dice, self._covered),
-            ("Pixel accuracy", self._accuracy, self._left_out),
-            ("Panoptic quality", self._pq, self._found),
-            ("AP50", self._ap50, label()),
+            (label("Mean IoU"), self._iou, None),
+            (label("Mean Dice"), self._dice, self._covered),
+            (label("Pixel accuracy"), self._accuracy, self._left_out),
+            (label("Panoptic quality"), self._pq, self._found),
+            (label("AP50"), self._ap50, None),
         )
-        self._of_objects: list[QWidget] = []
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for number, (name, value, note) in enumerate(rows):
-            note.setAlignment(right)
-            widgets = (label(name), value, note)
-            for column, widget in enumerate(widgets):
-                grid.addWidget(widget, number, column)
-            if value in (self._pq, self._ap50):
-                self._of_objects += widgets
-        self.body_layout.addWidget(self._grid)
+        self._of_objects = [part for row in rows[3:] for part in row if part is not None]
+        self._rows = NotedRows(rows)
+        self.body_layout.addWidget(self._rows)
         self.body_layout.addWidget(self._trend)
-        self.body_layout.addWidget(self._strokes)
+        self.body_layout.addWidget(self._since)
         self.body_layout.addWidget(self._empty)
         workspace.scores_changed.connect(self.refresh_scores)
-        workspace.history_changed.connect(self._count_strokes)
         workspace.project_closed.connect(lambda: self.refresh_scores(Scores()))
         self.refresh_scores(workspace.scores)
 
     def refresh_scores(self, scores: Scores) -> None:
         """Show these scores."""
-        self._grid.setVisible(scores.has_truth)
+        self._rows.setVisible(scores.has_truth)
         # One point is no trend yet, and the place is dear on a small screen.
-        for widget in (self._trend, self._strokes):
+        for widget in (self._trend, self._since):
             widget.setVisible(scores.has_truth and len(scores.trend) > 1)
         # While the first scores are read there is nothing to say yet.
         self._empty.setVisible(not scores.has_truth and self._workspace.truth is None)
@@ -99,13 +86,69 @@ class ScoresPanel(Section):
         worth = abs(change) >= _WORTH_COLOUR
         self._since.set_tone(("success" if change > 0 else "danger") if worth else "muted")
 
-    def _count_strokes(self) -> None:
-        done = sum(row.state == "done" for row in self._workspace.history)
-        self._strokes.setText(f"{done:,} step" if done == 1 else f"{done:,} steps")
+
+class NotedRows(QWidget):
+    """Lines of name, value and note; where the width is too small for a note it goes below.
+
+    Parameters
+    ----------
+    rows : (name, value, note or None) of each line.
+    """
+
+    def __init__(self, rows: Sequence[tuple[QLabel, QLabel, QLabel | None]]) -> None:
+        super().__init__()
+        self._rows = tuple(rows)
+        self._stacked: bool | None = None
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(_GAP)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(2, 1)
+        for number, (name, value, note) in enumerate(self._rows):
+            if note is not None:
+                note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self._grid.addWidget(name, 2 * number, 0)
+            self._grid.addWidget(value, 2 * number, 1)
+        self._arrange()
+
+    def minimumSizeHint(self) -> QSize:
+        named, below = self._widths()
+        return QSize(max(named, below), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:  # another text, another font
+            self._arrange()
+        return super().event(event)
+
+    def _widths(self) -> tuple[int, int]:
+        """What names with values need, and the widest note."""
+        names, values, notes = (
+            max((w.sizeHint().width() for w in column if w and not w.isHidden()), default=0)
+            for column in zip(*self._rows, strict=True)
+        )
+        return names + _GAP + values, notes
+
+    def _arrange(self) -> None:
+        named, notes = self._widths()
+        stacked = named + _GAP + notes > self.width()
+        if stacked == self._stacked:
+            return
+        self._stacked = stacked
+        for number, (_, _, note) in enumerate(self._rows):
+            if note is None:
+                continue
+            self._grid.removeWidget(note)
+            if stacked:
+                self._grid.addWidget(note, 2 * number + 1, 0, 1, 3)
+            else:
+                self._grid.addWidget(note, 2 * number, 2)
 
 
 class Trend(QWidget):
-    """Mean IoU after each step since the item was opened, as a line with its last point."""
+    """Mean IoU of the states since the item was opened, as a line with its last point."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,4 +209,4 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-__all__ = ["ScoresPanel", "Trend", "number", "signed"]
+__all__ = ["NotedRows", "ScoresPanel", "Trend", "number", "signed"]

@@ -56,6 +56,7 @@ class Opening(Steps):
         self.step_turned.connect(self._show_slice_of)
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
+        self.classes_changed.connect(lambda _: self.scorekeeper.follow(None))
         self.background.failed.connect(self.report)
         self.idle.failed.connect(self.report)
 
@@ -176,7 +177,7 @@ class Opening(Steps):
             self.image_loaded.emit(opened.image)
         self.labels_changed.emit(opened.labels, None)
         self.proposal_changed.emit(self.proposal)
-        self.scorekeeper.open(opened.item, self.classes, opened.labels)
+        self.scorekeeper.open(opened.item, self.project, opened.labels)
         self._refresh_history()
         # After the frame is painted: what comes next must not delay what is shown now.
         QTimer.singleShot(0, self._prefetch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,7 +48,8 @@ class Scores:
     left_out : share of pixels that truth leaves out.
     areas : class id -> pixels of the label.
     since_opened : change of the mean IoU since the item was opened with a mask, or had its first.
-    trend : mean IoU after each step since then; without a mask there is nothing to change from.
+    trend : mean IoU of each state since then that led to the present one, what was undone left
+        out; without a mask there is nothing to change from.
     has_truth : False if there is nothing to compare with.
     objects : of an item whose truth has objects; None where it has none or is too large.
     """
@@ -70,7 +72,12 @@ EMPTY = Scores()
 
 
 def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int, int]) -> Scores:
-    """Scores from the item's kept confusion matrix; may read the store."""
+    """Scores from the item's kept confusion matrix; may read the store.
+
+    Parameters
+    ----------
+    trend : of the states before.
+    """
     matrix = item.confusion
     if matrix is None:
         return Scores(areas=areas)
@@ -126,6 +133,10 @@ def object_scores_of(item: Any, classes: Any) -> ObjectScores | None:
     )
 
 
+# States of the trend that are kept: the first, from which the change is counted, and the last.
+_STATES = 200
+
+
 class Scorekeeper(QObject):
     """Keeps the scores of the open item up to date, beside the GUI thread."""
 
@@ -135,15 +146,16 @@ class Scorekeeper(QObject):
         super().__init__(parent)
         self._background = background
         self._item: Any = None
-        self._classes: Any = None
+        self._project: Any = None
         self._areas: dict[int, int] = {}
-        self._trend: tuple[float, ...] = ()
+        self._states: tuple[tuple[str, float], ...] = ()
+        """Last step and mean IoU of each state of the trend."""
         self.scores = EMPTY
 
-    def open(self, item: Any, classes: Any, labels: Labels | None) -> None:
+    def open(self, item: Any, project: Any, labels: Labels | None) -> None:
         """Begin with another item, or with none."""
-        self._item, self._classes = item, classes
-        self._trend, self._areas = (), {}
+        self._item, self._project = item, project
+        self._states, self._areas = (), {}
         self.scores = EMPTY
         if item is None or labels is None:
             self.changed.emit(EMPTY)
@@ -157,36 +169,47 @@ class Scorekeeper(QObject):
         self._background.run(labels.counts, counted)
 
     def follow(self, patch: Patch | None) -> None:
-        """The labels have changed by `patch`."""
+        """The labels have changed by `patch`; None: the classes have."""
         if patch is not None:
             for class_id, (gained, lost) in patch.pixels.items():
                 self._areas[class_id] = self._areas.get(class_id, 0) + gained - lost
         self._refresh()
 
     def _refresh(self) -> None:
-        item, classes = self._item, self._classes
-        trend, areas = self._trend, dict(self._areas)
+        item, project = self._item, self._project
+        states, areas = self._states, dict(self._areas)
         if item is None:
             return
 
-        def show(scores: Scores) -> None:
+        def work() -> tuple[str, Scores]:
+            step = project.scribe.last_step(item.id)
+            before = itertools.takewhile(lambda state: state[0] != step, states)
+            trend = tuple(mean for _, mean in before)
+            return step, scores_of(item, project.classes, trend, areas)
+
+        def show(result: tuple[str, Scores]) -> None:
             if item is not self._item:
                 return
+            step, scores = result
             # Those of the objects come after; the last ones stay until they do.
             self.scores = replace(scores, objects=self.scores.objects)
-            self._trend = scores.trend[-200:]
+            names = (*(name for name, _ in states[: len(scores.trend) - 1]), step)
+            kept = tuple(zip(names, scores.trend, strict=False))
+            self._states = (*kept[:1], *kept[1:][1 - _STATES :])
             self.changed.emit(self.scores)
             if scores.has_truth and has_objects(item):
                 self._compare_objects()
 
-        self._background.run_latest("scores", lambda: scores_of(item, classes, trend, areas), show)
+        self._background.run_latest("scores", work, show)
 
     def _compare_objects(self) -> None:
-        item, classes = self._item, self._classes
+        item, project = self._item, self._project
 
         def show(objects: ObjectScores | None) -> None:
             if item is self._item:
                 self.scores = replace(self.scores, objects=objects)
                 self.changed.emit(self.scores)
 
-        self._background.run_latest("objects", lambda: object_scores_of(item, classes), show)
+        self._background.run_latest(
+            "objects", lambda: object_scores_of(item, project.classes), show
+        )

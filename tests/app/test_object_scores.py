@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 
 from app.panels.scores import ScoresPanel
 from app.workspace import Workspace
 from app.workspace import scores as scores_module
+from app.workspace.scores import ObjectScores
 from segcore.projects.evaluating import evaluate_project
 from segcore.projects.new import NewProject, create_project
 from segcore.projects.splits import HoldOut
@@ -98,3 +101,28 @@ def test_a_picture_that_would_take_long_is_not_compared(
     assert not scores_module.has_objects(workspace.item)
     monkeypatch.setattr(scores_module, "OBJECTS_UP_TO", 256 * 256)
     assert scores_module.has_objects(workspace.item)
+
+
+@pytest.mark.parametrize("text_size", [1.0, 1.3])
+@pytest.mark.parametrize("width", [240, 280])
+def test_no_score_is_cut_however_narrow_the_panel(
+    make_window: Any, nuclei: Path, qtbot: Any, settings: Any, width: int, text_size: float
+) -> None:
+    settings.set("memory.panel_width", width)
+    settings.set("look.text_size", text_size)
+    window = make_window(nuclei)
+    space: Workspace = window.workspace
+    panel = window.findChild(ScoresPanel)
+    qtbot.waitUntil(lambda: space.scores.objects is not None, timeout=20_000)
+    changed = replace(space.scores, since_opened=-0.017, trend=(0.9, 0.883))
+    panel.refresh_scores(replace(changed, objects=ObjectScores(0.7, 0.8, 1234, 1456)))
+    QCoreApplication.processEvents()
+    assert panel._since.text() == "−0.017 since opened"
+    shown = [part for part in panel.findChildren(QLabel) if part.isVisible() and part.text()]
+    assert panel._since in shown
+    assert panel._found in shown
+    inside = panel.rect()
+    for part in shown:
+        assert part.width() >= part.sizeHint().width(), part.text()
+        corner = part.mapTo(panel, part.rect().bottomRight())
+        assert inside.contains(corner), part.text()

@@ -192,7 +192,7 @@ def test_accepting_asks_once_what_fills_unlabelled_pixels(
     settle(w, qtbot)
     qtbot.waitUntil(lambda: item.state == "accepted", timeout=20_000)
     assert set(np.unique(item.labels.read())) == {4}
-    w.undo_item(item.id)
+    w.project.scribe.undo(item.id)
     settle(w, qtbot)
     assert (item.state, item.labels.read().any()) == ("new", False)
 
@@ -306,3 +306,32 @@ def test_a_window_that_only_reads_follows_the_one_that_writes(
         assert reader.queue.state(writer.item.id) == "corrected"
     finally:
         reader.shut_down()
+
+
+def test_what_is_undone_leaves_the_trend(open_workspace: Workspace, qtbot: Any) -> None:
+    w = open_workspace
+    first = w.scores.trend
+    y, x, class_id = wrong_place(w)
+    w.submit(stroke(w, y, x, class_id))
+    qtbot.waitUntil(lambda: len(w.scores.trend) == 2, timeout=20_000)
+    settle(w, qtbot)
+    painted = w.scores.trend
+    w.undo()
+    qtbot.waitUntil(lambda: w.scores.trend == first, timeout=20_000)
+    assert w.scores.since_opened == 0.0
+    w.redo()
+    qtbot.waitUntil(lambda: w.scores.trend == painted, timeout=20_000)
+
+
+def test_a_class_that_was_added_counts_among_the_classes(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    assert len(w.scores.iou) == 11
+    w.set_classes(w.classes.added("Lorry", "#112233"))
+    qtbot.waitUntil(lambda: len(w.scores.iou) == 12, timeout=20_000)
+    added = int(w.classes.classes[-1].id)
+    w.submit(stroke(w, 40.5, 40.5, added))
+    qtbot.waitUntil(lambda: w.scores.iou[added] == 0.0, timeout=20_000)
+    assert w.scores.counted <= len(w.scores.iou)
+    assert len(w.scores.trend) == 2
