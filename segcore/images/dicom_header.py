@@ -67,6 +67,7 @@ class Header:
     series_uid: str
     description: str
     modality: str
+    rescale_type: str
     size: tuple[int, int]
     samples: int
     photometric: str
@@ -167,6 +168,7 @@ def _header(path: Path, dataset: Any, file_bytes: int) -> Header:
         series_uid=str(_value(dataset, "SeriesInstanceUID") or ""),
         description=str(_value(dataset, "SeriesDescription") or ""),
         modality=str(_value(dataset, "Modality") or ""),
+        rescale_type=str(_value(dataset, "RescaleType") or "HU"),
         size=(int(dataset.Rows), int(dataset.Columns)),
         samples=int(dataset.get("SamplesPerPixel", 1) or 1),
         photometric=str(_value(dataset, "PhotometricInterpretation") or "MONOCHROME2"),

@@ -202,6 +202,7 @@ class DicomSource(ImageSource):
                 if volume.affine is None
                 else radiological_flip(volume.affine),
                 presets=_shown_presets(middle),
+                unit=_unit(middle),
                 hints=hints + _hints(middle, volume),
                 invert=middle.photometric == "MONOCHROME1",
                 frame_of_reference=middle.frame_of_reference,
@@ -246,6 +247,13 @@ def _shown_presets(header: Header) -> tuple[WindowPreset, ...]:
     if header.is_segmentation and header.bits == 1:
         return (WindowPreset("segmentation", 0.5, 1.0),)
     return header.presets
+
+
+def _unit(header: Header) -> str:
+    """Of what `_rescale` gives: a CT's slope and intercept lead to Hounsfield units unless the
+    file names another type (PS3.3 C.11.1.1.2)."""
+    rescaled = header.channels == 1 and not header.modality_lut_bits
+    return "HU" if rescaled and header.modality == "CT" and header.rescale_type == "HU" else ""
 
 
 def _hints(header: Header, volume: Volume) -> tuple[str, ...]:

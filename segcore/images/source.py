@@ -58,6 +58,7 @@ class ImageInfo:
     affine: NDArray[np.float64] | None = None
     view_flip: tuple[bool, bool] = (False, False)
     presets: tuple[WindowPreset, ...] = ()
+    unit: str = ""
     hints: tuple[str, ...] = ()
     has_alpha: bool = False
     invert: bool = False
@@ -83,6 +84,7 @@ class ImageSource:
     view_flip : (y, x): whether a slice is turned over to look as radiologists expect
         (patient's right on the left, front up).
     presets : windows that the file proposes.
+    unit : of the values, "HU" for a CT whose file says so; "" where it is not known.
     hints : sentences for people about what was left out or guessed.
     has_alpha : whether the file has an alpha channel that was left out.
     invert : whether small values are bright (DICOM's MONOCHROME1); the values are not turned over.
@@ -104,6 +106,7 @@ class ImageSource:
         self.affine = info.affine
         self.view_flip = info.view_flip
         self.presets = info.presets
+        self.unit = info.unit
         self.hints = info.hints
         self.has_alpha = info.has_alpha
         self.invert = info.invert

@@ -427,3 +427,19 @@ def test_a_damaged_file_never_raises_anything_but_a_sentence(
     path.write_bytes(content)
     with contextlib.suppress(BadFile):
         images.open(path, limit_bytes=10**8).read()
+
+
+def test_values_of_a_ct_are_in_hounsfield_units_unless_the_file_says_otherwise(
+    series: Slices, tmp_path: Path
+) -> None:
+    with images.open(save(tmp_path / "ct", series)) as source:
+        assert source.unit == "HU"
+    for ds in series:
+        ds.RescaleType = "US"
+    with images.open(save(tmp_path / "other", series)) as source:
+        assert source.unit == ""
+    for ds in series:
+        del ds.RescaleType
+        ds.Modality = "MR"
+    with images.open(save(tmp_path / "mr", series)) as source:
+        assert source.unit == ""
