@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 
 from app.workspace.gesture import Context, Key, Mark, Pointer, ToolKind
+from app.workspace.windowing import RightDrag, right_drag
 from segcore.base import Rect
 
 if TYPE_CHECKING:
@@ -77,13 +77,12 @@ class Controls:
         if tool is None or self._button:
             return
         if button == _RIGHT and not tool.takes_right and not canvas.gestures.is_running:
-            if self._is_deep():
+            does = right_drag(tool, self._workspace.windowed)
+            if does is RightDrag.WINDOW:
                 self._window_from = (event.position(), *self._workspace.window)
+            if does is not RightDrag.ERASE:
                 return
-            erasing = canvas.tools.get("eraser")
-            if tool.id != "brush" or erasing is None:
-                return
-            tool = erasing
+            tool = canvas.tools["eraser"]
         if button not in (_LEFT, _RIGHT):
             return
         alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
@@ -214,10 +213,6 @@ class Controls:
         )
 
     # -- window -------------------------------------------------------------------------------
-
-    def _is_deep(self) -> bool:
-        image = self._workspace.image
-        return image is not None and image.dtype != np.uint8
 
     def _drag_window(self, place: QPointF) -> None:
         """Right drag as in radiology: sideways is the width, up and down the level."""

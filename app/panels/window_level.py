@@ -1,6 +1,6 @@
 """Window and level: presets, histogram, width and level, and whether contrast is automatic.
 
-Shown for pictures of more than 8 bits, and for dark ones that were brightened for the eye.
+Shown for pictures that are looked at through a window; see `app.workspace.windowing`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from app.theme.controls import NumberField, Segmented, button, icon_button, label, row_of
+from app.theme.controls import DecimalField, Segmented, button, icon_button, label, row_of
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
+from app.workspace.windowing import decimals, value_text
 from segcore.images import ImageSource, full_window, sample
 
 # (level, width) in Hounsfield units.
@@ -37,8 +38,8 @@ class WindowPanel(Section):
         self._may_switch = False
         self.presets = Segmented([(name, name) for name in PRESETS])
         self.histogram = Histogram(workspace)
-        self.width_field = NumberField(1, 10_000_000)
-        self.level_field = NumberField(-10_000_000, 10_000_000)
+        self.width_field = DecimalField(0, 1e12)
+        self.level_field = DecimalField(-1e12, 1e12)
         for field in (self.width_field, self.level_field):
             # Room for the largest number there could be would be wider than the panel.
             field.setMinimumWidth(48)
@@ -73,11 +74,10 @@ class WindowPanel(Section):
         self.hide()
 
     def _take_image(self, image: ImageSource) -> None:
-        deep = image.dtype.itemsize > 1
-        brightened = self._workspace.contrast_is_automatic
-        self.setVisible(deep or brightened)
+        self.setVisible(self._workspace.windowed)
         if self.isHidden():
             return
+        self.set_note(image.unit)
         self._may_switch = not image.presets
         self.presets.setVisible(image.family == "dicom")
         self.histogram.load(image, self._workspace.z)
@@ -86,9 +86,10 @@ class WindowPanel(Section):
     def show_window(self, low: float, high: float) -> None:
         """Show the chosen window."""
         level, width = (low + high) / 2, high - low
+        places = decimals(self._workspace.image, width)
         for field, value in ((self.width_field, width), (self.level_field, level)):
             field.blockSignals(True)
-            field.setValue(round(value))
+            field.show_value(value, places)
             field.blockSignals(False)
         fitting = [
             n for n, (lv, w) in PRESETS.items() if abs(lv - level) < 1 and abs(w - width) < 1
@@ -101,7 +102,7 @@ class WindowPanel(Section):
         level, width = PRESETS[name]
         self._workspace.set_window(level - width / 2, level + width / 2)
 
-    def _typed(self, _value: int) -> None:
+    def _typed(self, _value: float) -> None:
         level, width = self.level_field.value(), self.width_field.value()
         self._workspace.set_window(level - width / 2, level + width / 2)
 
@@ -153,9 +154,10 @@ class Histogram(QWidget):
             if values.size == 0:
                 return np.zeros(_BINS), (0.0, 1.0)
             low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
-            high = max(high, low + 1)
             # More bins than whole numbers would be a comb.
             whole = image.dtype.kind in "iu"
+            if whole or high <= low:
+                high = max(high, low + 1)
             bins = min(_BINS, int(high - low) + 1) if whole else _BINS
             half = 0.5 if whole and bins < _BINS else 0.0
             counts, _ = np.histogram(values, bins, (low - half, high + half))
@@ -197,7 +199,10 @@ class Histogram(QWidget):
         painter.setFont(theme().font("small"))
         painter.setPen(theme().colour("muted"))
         foot = QRectF(0, bottom + 4, self.width(), theme().line())
-        texts = [f"{value:,.0f}".replace("-", "−") for value in self._range]
+        low, high = self._range
+        places = decimals(self._workspace.image, high - low)
+        unit = "" if self._workspace.image is None else self._workspace.image.unit
+        texts = [value_text(value, places, unit) for value in self._range]
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignLeft), texts[0])
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignRight), texts[1])
 
@@ -217,8 +222,9 @@ class Histogram(QWidget):
     def _drag(self, x: float) -> None:
         low, high = self._workspace.window
         value = self._value(x)
+        least = 1e-4 * (self._range[1] - self._range[0])
         if self._dragged == "low":
-            low = min(value, high - 1e-3)
+            low = min(value, high - least)
         else:
-            high = max(value, low + 1e-3)
+            high = max(value, low + least)
         self._workspace.set_window(low, high)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtCore import QEvent, QLocale, QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QIcon,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -147,8 +157,50 @@ class ComboBox(QComboBox):
         painter.drawPixmap(self.width() - 22, (self.height() - 16) // 2, arrow)
 
 
+class _Scrubbing(QObject):
+    """Scrubs a spin box sideways, a step for two pixels; a click without a move is for typing."""
+
+    def __init__(self, field: QSpinBox | QDoubleSpinBox) -> None:
+        super().__init__(field)
+        self._field = field
+        self._from: tuple[float, float] | None = None
+        self._entered = False
+        field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        field.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
+        field.setKeyboardTracking(False)
+        field.lineEdit().setTextMargins(0, 0, 8, 0)
+        field.installEventFilter(self)
+        field.lineEdit().installEventFilter(self)
+        field.lineEdit().setCursor(Qt.CursorShape.SizeHorCursor)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        field = self._field
+        if isinstance(event, QFocusEvent) and watched is field:
+            # Qt gives the focus before it delivers the press that asked for it.
+            self._entered = event.gotFocus() and event.reason() == Qt.FocusReason.MouseFocusReason
+        elif isinstance(event, QMouseEvent) and watched is not field:
+            kind = event.type()
+            if kind == QEvent.Type.MouseButtonPress and self._entered:
+                self._from = (event.globalPosition().x(), field.value())
+                self._entered = False
+                return True
+            if kind == QEvent.Type.MouseMove and self._from is not None:
+                steps = round((event.globalPosition().x() - self._from[0]) / 2)
+                field.setValue(self._from[1] + steps * field.singleStep())  # type: ignore[arg-type]
+                return True
+            if kind == QEvent.Type.MouseButtonRelease and self._from is not None:
+                still = abs(event.globalPosition().x() - self._from[0]) < 3
+                self._from = None
+                if still:
+                    field.selectAll()
+                else:
+                    field.clearFocus()  # the next drag scrubs again
+                return True
+        return False
+
+
 class NumberField(QSpinBox):
-    """A number that can be typed, stepped with the arrows, and scrubbed sideways."""
+    """A whole number that can be typed, stepped with the arrows, and scrubbed sideways."""
 
     def __init__(
         self, low: int, high: int, suffix: str = "", parent: QWidget | None = None
@@ -156,32 +208,31 @@ class NumberField(QSpinBox):
         super().__init__(parent)
         self.setRange(low, high)
         self.setSuffix(f" {suffix}" if suffix else "")
-        self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
-        self.setKeyboardTracking(False)
-        self._from: tuple[float, int] | None = None
-        self.lineEdit().setTextMargins(0, 0, 8, 0)
-        self.lineEdit().installEventFilter(self)
-        self.lineEdit().setCursor(Qt.CursorShape.SizeHorCursor)
+        self._scrubbing = _Scrubbing(self)
 
-    def eventFilter(self, watched: object, event: QEvent) -> bool:
-        if isinstance(event, QMouseEvent):
-            kind = event.type()
-            if kind == QEvent.Type.MouseButtonPress and not self.lineEdit().hasFocus():
-                self._from = (event.globalPosition().x(), self.value())
-                return True
-            if kind == QEvent.Type.MouseMove and self._from is not None:
-                moved = event.globalPosition().x() - self._from[0]
-                self.setValue(self._from[1] + round(moved / 2))
-                return True
-            if kind == QEvent.Type.MouseButtonRelease and self._from is not None:
-                still = abs(event.globalPosition().x() - self._from[0]) < 3
-                self._from = None
-                if still:
-                    self.setFocus(Qt.FocusReason.MouseFocusReason)
-                    self.selectAll()
-                return True
-        return False
+
+class DecimalField(QDoubleSpinBox):
+    """As `NumberField`, of any magnitude: shown with as many decimals as it is given, typed with
+    some more."""
+
+    _MORE = 3
+
+    def __init__(self, low: float, high: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._places = 0
+        self.setLocale(QLocale.c())  # as all numbers of the window: a point, no groups
+        self.setRange(low, high)
+        self._scrubbing = _Scrubbing(self)
+
+    def show_value(self, value: float, places: int) -> None:
+        """Show a value with so many decimals; a step is one of the last of them."""
+        self._places = places
+        self.setDecimals(places + self._MORE if places else 0)
+        self.setSingleStep(10.0**-places)
+        self.setValue(value)
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.{self._places}f}"
 
 
 class Segmented(QWidget):

@@ -16,7 +16,10 @@ class Eraser(Tool):
     name = "Eraser"
     icon = "eraser"
     key = "E"
-    help = "Erase what is under the brush. On 8-bit pictures the right button erases too."
+    help = (
+        "Erase what is under the brush. In flat 8-bit pictures the right button of the brush "
+        "erases, too; in volumes, deeper and brightened pictures it changes window and level."
+    )
     options: ClassVar[tuple[Option, ...]] = (SIZE, SHAPE, ONLY_OVER, KEEP_MINE)
     cursor = Mark.ERASER
 

@@ -7,10 +7,12 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from app.theme.controls import ThemedLabel, label, line, swatch_icon
+from app.theme.controls import ElidedLabel, ThemedLabel, label, line, swatch_icon
 from app.theme.icons import pixmap
 from app.theme.theme import theme
+from app.tools import BY_ID
 from app.workspace import Cursor, Workspace
+from app.workspace.windowing import decimals, right_drag, value_text
 
 
 class StatusBar(QWidget):
@@ -25,6 +27,9 @@ class StatusBar(QWidget):
         self._swatch, self.named = QLabel(), label(kind="small")
         self.origin, self.object = label(kind="small"), label(kind="small")
         self.hint = label("No project open", kind="small")
+        self.right_drag = ElidedLabel(kind="small")
+        self.right_drag.setProperty("tone", "muted")
+        self.right_drag.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.window_text = label(kind="small")
         self.zoom, self.stroke = label(kind="small"), label(kind="small")
         self._saved_icon, self.saved = QLabel(), label(kind="small")
@@ -55,7 +60,8 @@ class StatusBar(QWidget):
             if extra is not None:
                 layout.addWidget(extra)
             layout.addWidget(text)
-        layout.addStretch(1)
+        # Takes what is left, and gives way first.
+        layout.addWidget(self.right_drag, 1)
         self._right: list[tuple[ThemedLabel, QWidget]] = []
         for text, mark in (
             (self.window_text, None),
@@ -91,6 +97,9 @@ class StatusBar(QWidget):
         workspace.core_changed.connect(self._show_core)
         workspace.run_changed.connect(lambda _: self._show_core(workspace.core_text))
         workspace.window_changed.connect(self._show_window)
+        workspace.image_loaded.connect(lambda _: self._show_window(*workspace.window))
+        workspace.image_refined.connect(lambda _: self._show_window(*workspace.window))
+        workspace.tool_changed.connect(self._show_right_drag)
         workspace.slice_changed.connect(lambda _: self._show_window(*workspace.window))
         workspace.history_changed.connect(self._show_saved)
         workspace.label_committed.connect(self._show_saved)
@@ -112,7 +121,7 @@ class StatusBar(QWidget):
         self._origins.clear()
         open_now = self._workspace.project is not None
         self.hint.setText("" if open_now else "No project open")
-        for text in (self.zoom, self.stroke, self.window_text):
+        for text in (self.zoom, self.stroke, self.window_text, self.right_drag):
             text.setText("")
         self._show_cursor(None)
         self._show_saved()
@@ -133,10 +142,16 @@ class StatusBar(QWidget):
             deep = labels is not None and labels.shape.is_volume
             where = f"x {cursor.x:,}  y {cursor.y:,}" + (f"  z {cursor.z + 1}" if deep else "")
             self.place.setText(where)
-            self.value.setText("" if cursor.values is None else _values(cursor.values))
+            self.value.setText(_values(cursor.values or (), self._unit))
             self._show_class(cursor)
         self._show_parts()
         self._swatch.setVisible(bool(self.named.text()) and not self._swatch.pixmap().isNull())
+
+    @property
+    def _unit(self) -> str:
+        """Of the picture's values."""
+        image = self._workspace.image
+        return "" if image is None else image.unit
 
     def _show_object(self, text: str) -> None:
         self.object.setText(text)
@@ -181,16 +196,22 @@ class StatusBar(QWidget):
         self._show_dividers()
 
     def _show_window(self, low: float, high: float) -> None:
-        image = self._workspace.image
-        deep = image is not None and image.dtype.itemsize > 1
         parts = []
         labels = self._workspace.labels
         if labels is not None and labels.shape.is_volume:
             parts.append(f"Slice {self._workspace.z + 1} of {labels.shape.z}")
-        if deep:
-            parts.append(f"W {high - low:,.0f}  L {(low + high) / 2:,.0f}".replace("-", "−"))
+        if self._workspace.windowed:
+            places = decimals(self._workspace.image, high - low)
+            width, level = (value_text(v, places) for v in (high - low, (low + high) / 2))
+            parts.append(f"W {width}  L {level} {self._unit}".rstrip())
         self.window_text.setText("   ".join(parts))
+        self._show_right_drag()
         self._show_dividers()
+
+    def _show_right_drag(self, _: object = None) -> None:
+        workspace = self._workspace
+        tool = BY_ID.get(workspace.tool_id) if workspace.image is not None else None
+        self.right_drag.setText(right_drag(tool, workspace.windowed).value)
 
     def _show_saved(self, *_: object) -> None:
         workspace = self._workspace
@@ -232,7 +253,6 @@ class StatusBar(QWidget):
         self._saved_icon.setVisible(bool(self.saved.text()))
 
 
-def _values(values: tuple[float, ...]) -> str:
-    return "  ".join(f"{v:,.0f}" if float(v).is_integer() else f"{v:,.3g}" for v in values).replace(
-        "-", "−"
-    )
+def _values(values: tuple[float, ...], unit: str) -> str:
+    texts = [f"{v:,.0f}" if float(v).is_integer() else f"{v:,.3g}" for v in values]
+    return "  ".join([*texts, unit] if texts and unit else texts).replace("-", "−")

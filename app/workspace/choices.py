@@ -188,7 +188,7 @@ class Choices(QObject):
     def set_window(self, low: float, high: float) -> None:
         """Values shown black and white."""
         if high <= low:
-            high = low + 1e-6
+            high = low + 1e-6 * max(1e-3, abs(low))
         if (low, high) != self.window:
             self.window = (low, high)
             self.window_changed.emit(low, high)

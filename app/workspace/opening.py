@@ -18,6 +18,7 @@ from app.workspace.overviews import Overviews
 from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
+from app.workspace.windowing import is_windowed
 from segcore.base import ClassSet, MaskwrightError, Rect
 from segcore.images import ImageSource, default_window, full_window
 from segcore.labels import Labels
@@ -46,6 +47,8 @@ class Opening(Steps):
         self.dropped: Any = None
         """The prediction that would be the proposal, had the person not said no to it."""
         self.image: ImageSource | None = None
+        self.windowed = False
+        """The open picture is looked at through a window that people change; see `is_windowed`."""
         self._windows: dict[str, tuple[float, float]] = {}
         self._slices: dict[str, int] = {}
         self._shelf = Shelf(self._open_bundle)
@@ -167,6 +170,7 @@ class Opening(Steps):
         if self.proposal is not None and self.proposal.id in self.settings.get("memory.dropped"):
             self.dropped, self.proposal = self.proposal, None
         self.window = self._windows.get(opened.item.id, opened.window)
+        self.windowed = opened.image is not None and is_windowed(opened.image, opened.window)
         self._may_undo = self._may_redo = False
         self.overviews.follow(opened.image, opened.item.name, opened.item.id, opened.z)
         self.item_opened.emit(opened.item)
@@ -191,6 +195,8 @@ class Opening(Steps):
         """
         if image is not self.image or self.item is None:
             return
+        if window is not None:
+            self.windowed = is_windowed(image, window)
         if window is not None and self.item.id not in self._windows:
             super().set_window(*window)
         self.image_refined.emit(image)

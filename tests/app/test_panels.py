@@ -234,6 +234,8 @@ def test_the_window_panel_is_there_for_deep_pictures_only(
     QTest.mouseClick(panel.presets, LEFT, NONE, panel.presets._cell(1).center().toPoint())
     assert workspace.window == (-1350.0, 150.0)
     assert (panel.width_field.value(), panel.level_field.value()) == (1500, -600)
+    assert (panel.width_field.text(), panel.level_field.text()) == ("1500", "-600")
+    assert panel.header.note == "HU"
     panel.level_field.setValue(-500)
     assert workspace.window == (-1250.0, 250.0)
 
