@@ -29,6 +29,8 @@ _KEYS = {
     Qt.Key.Key_Escape: "escape",
     Qt.Key.Key_Backspace: "backspace",
 }
+# Tools that change nothing.
+_LOOKERS = ("pick", "pan")
 _BRUSHES = (Mark.BRUSH, Mark.ERASER, Mark.SEED)
 _LEFT, _RIGHT, _MIDDLE = (
     Qt.MouseButton.LeftButton,
@@ -152,8 +154,8 @@ class Controls:
         running = canvas.gestures.tool
         if running is tool or workspace.labels is None:
             return  # a gesture of many clicks goes on
-        if workspace.view_mode != "label" and tool.id not in ("pick", "pan"):
-            workspace.set_view_mode("label")
+        if tool.id not in _LOOKERS:
+            self._show_what_is_painted(tool)
         c = None if workspace.classes is None else workspace.classes.get(workspace.active_class)
         # Not a copy: what is chosen between two seeds holds for the next.
         options = workspace.options_of(tool.id)
@@ -179,6 +181,17 @@ class Controls:
                 choose_class=workspace.set_active_class,
             ),
         )
+
+    def _show_what_is_painted(self, tool: type[ToolKind]) -> None:
+        """Nobody paints what is not seen: the label and the mask come back, and the class."""
+        workspace = self._workspace
+        if workspace.view_mode != "label":
+            workspace.set_view_mode("label")
+        if workspace.mask_hidden:
+            self._peek = None  # letting go of the key must not hide it again
+            workspace.set_mask_hidden(False)
+        if tool.makes_objects and workspace.active_class in workspace.hidden_classes:
+            workspace.set_class_visible(workspace.active_class, True)
 
     def _refine(self, rect: Rect | None) -> None:
         """Put a rectangle behind a dense CRF, or all that is visible of the picture."""

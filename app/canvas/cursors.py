@@ -63,6 +63,11 @@ class CursorPainter:
 
     # -- read-out -----------------------------------------------------------------------------
 
+    def read_again(self) -> None:
+        """The labels under the mouse have changed, though the mouse has not moved."""
+        self._reported = None
+        self._report()
+
     def _report(self) -> None:
         canvas, workspace = self._canvas, self._canvas.workspace
         pixel = None

@@ -373,3 +373,47 @@ def test_a_canvas_that_the_keyboard_came_to_has_a_ring(stage: MakeStage) -> None
     s.canvas.setFocus(Qt.FocusReason.TabFocusReason)
     s.qtbot.waitUntil(s.canvas.hasFocus)
     assert not np.array_equal(s.pixels()[0, 0], plain)
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["tapped", "held"])
+def test_a_stroke_over_a_hidden_mask_shows_the_mask(
+    stage: MakeStage, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    s = stage()
+    s.view_at(5.0)
+    now = [100.0]
+    monkeypatch.setattr("app.canvas.controls.time.monotonic", lambda: now[0])
+    if held:
+        QTest.keyPress(s.canvas, Qt.Key.Key_S)
+    else:
+        s.key(Qt.Key.Key_S)
+    assert s.workspace.mask_hidden
+    s.press(20, 20)
+    assert not s.workspace.mask_hidden
+    s.release(20, 24)
+    now[0] += 1.0
+    QTest.keyRelease(s.canvas, Qt.Key.Key_S)
+    assert not s.workspace.mask_hidden
+    s.qtbot.waitUntil(lambda: bool(s.painted()), timeout=10_000)
+
+
+def test_a_hidden_class_is_shown_when_it_is_painted(stage: MakeStage) -> None:
+    s = stage()
+    s.view_at(5.0)
+    s.workspace.set_class_visible(2, False)
+    s.workspace.set_class_visible(3, False)
+    s.drag((20, 20), (20, 30))
+    assert s.workspace.hidden_classes == {3}
+
+
+def test_what_is_under_the_cursor_is_told_again_when_the_labels_change(stage: MakeStage) -> None:
+    s = stage()
+    s.view_at(5.0)
+    s.drag((20, 20), (20, 30), (20, 24))
+    s.qtbot.waitUntil(lambda: s.workspace.cursor.class_id == 2, timeout=10_000)
+    assert (s.workspace.cursor.y, s.workspace.cursor.x) == (20, 24)
+    s.qtbot.waitUntil(lambda: s.workspace.waiting_strokes == 0, timeout=10_000)
+    s.workspace.undo()
+    s.qtbot.waitUntil(lambda: s.workspace.cursor.class_id == 0, timeout=10_000)
+    s.workspace.redo()
+    s.qtbot.waitUntil(lambda: s.workspace.cursor.class_id == 2, timeout=10_000)
