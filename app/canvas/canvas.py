@@ -80,6 +80,7 @@ class Canvas(ViewedWidget):
         self._pictures = 0
         self._error: MaskwrightError | None = None
         self._opening = False
+        self._labelled = False
         self._event_at: float | None = None
         self._focus_by_key = False
         self._latencies: list[float] = []
@@ -114,6 +115,7 @@ class Canvas(ViewedWidget):
         workspace.project_closed.connect(self._close)
         workspace.window_changed.connect(lambda *_: self.refresh())
         workspace.look_changed.connect(self.change_look)
+        workspace.settings.changed.connect(self._follow_setting)
         workspace.active_class_changed.connect(lambda _: self.change_look())
         workspace.classes_changed.connect(lambda _: self.change_look())
         workspace.tool_changed.connect(lambda _: self._change_tool())
@@ -172,12 +174,15 @@ class Canvas(ViewedWidget):
                 self.show_grid((labels.shape.y, labels.shape.x), 1.0)
         if patch is not None and self.workspace.view_mode == "label":
             self.stream.end()
+        # With the first class, and without the last, the hatch comes or goes everywhere.
+        before, self._labelled = self._labelled, labels is not None and labels.has_plane("class")
         if patch is None or not self.looks.knows_sources:
             self.change_look()
         else:
-            shows_label = self.workspace.view_mode == "label"
-            self.refresh(patch.bounds[2] if patch.bounds and shows_label else None)
+            near = self.workspace.view_mode == "label" and before == self._labelled
+            self.refresh(patch.bounds[2] if patch.bounds and near else None)
         self.gestures.labels_shown(patch)
+        self.cursor_painter.read_again()
 
     def _change_slice(self, z: int) -> None:
         # A stroke belongs to its slice; scrolling while painting ends the stroke there.
@@ -234,6 +239,17 @@ class Canvas(ViewedWidget):
         if self.gestures.preview is not None:
             self.update()
 
+    def _follow_setting(self, key: str, _value: Any) -> None:
+        if key == "overlay.unlabelled":
+            self.refresh()
+
+    def _hatches(self, labels: Labels | None) -> bool:
+        """Whether pixels without a class are marked: not while nothing has one, and not while a
+        prediction that has no class there yet is still coming."""
+        if labels is None or self.stream.labels is not None or not labels.has_plane("class"):
+            return False
+        return bool(self.workspace.settings.get("overlay.unlabelled"))
+
     def refresh(self, changed: Rect | None = None) -> None:
         """Show what the workspace says now; `changed` is the only part that has other labels."""
         workspace = self.workspace
@@ -257,6 +273,7 @@ class Canvas(ViewedWidget):
                 self.looks.current,
                 max(1, round(self.ratio)),
                 () if self.stream.labels is not None else workspace.further_labels,
+                self._hatches(labels),
             ),
             changed,
         )

@@ -28,6 +28,7 @@ class Look:
     active_rank : rank of the active class, 0 if it is hidden.
     corrected : (65536,) bool by row of `source`: set by a person or an accepted refinement.
     fill, outline : opacities 0 to 1.
+    solid : no outline is dashed, whoever set it: truth is nobody's guess.
     """
 
     version: int
@@ -42,6 +43,7 @@ class Look:
     fill: float
     outline: float
     any_faint: bool = field(default=False)
+    solid: bool = field(default=False)
 
     @property
     def shows_nothing(self) -> bool:
@@ -59,6 +61,7 @@ def make_look(
     fill: float = 0.35,
     outline: float = 1.0,
     mask_hidden: bool = False,
+    solid: bool = False,
 ) -> Look:
     """The look of these classes.
 
@@ -69,6 +72,7 @@ def make_look(
     hovered : if given, the outlines of the others are drawn faint.
     corrected : rows of `source` whose outlines are solid.
     mask_hidden : show nothing at all.
+    solid : no outline is dashed.
     """
     colours = np.zeros((_IDS, 4), np.uint8)
     colours[:, 3] = 255
@@ -109,6 +113,7 @@ def make_look(
         fill,
         outline,
         bool(faint.any()),
+        solid,
     )
 
 

@@ -29,6 +29,7 @@ class Looks:
             fill=workspace.fill_opacity,
             outline=workspace.outline_opacity,
             mask_hidden=workspace.mask_hidden,
+            solid=workspace.view_mode == "truth",
         )
 
     @property

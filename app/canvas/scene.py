@@ -7,6 +7,7 @@ the same one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,11 @@ from app.canvas.picture import Picture
 from app.canvas.sampling import LabelSampler, image_rect
 from segcore.base import Rect
 from segcore.labels import Labels
+
+# Logical pixels from one line of the hatch to the next, and how far a line is from the picture.
+_HATCH, _STEP = 8, 40
+_VALUES = np.arange(256)
+_SHADE = np.where(_VALUES < 128, _VALUES + _STEP, _VALUES - _STEP).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,7 @@ class Scene:
     look : colours.
     line_width : device pixels per logical one.
     further : further layers of objects that overlap those of `labels`; of each the outlines, faint.
+    hatched : pixels without a class are marked.
     """
 
     picture: Picture | None
@@ -50,11 +57,13 @@ class Scene:
     look: Look
     line_width: int = 1
     further: tuple[Labels, ...] = ()
+    hatched: bool = False
 
     def key(self, rect: Rect) -> tuple[Any, ...]:
         """What a composed piece depends on; equal keys mean equal pixels."""
         picture = None if self.picture is None else (self.picture.serial, self.window)
-        return (picture, self.z, self.steps, self.look.version, rect, self._handles(rect))
+        look = self.look.version, self.hatched
+        return (picture, self.z, self.steps, look, rect, self._handles(rect))
 
     def _handles(self, rect: Rect) -> tuple[Any, ...]:
         labels = self.labels
@@ -130,6 +139,8 @@ def compose(
     if classes is None:
         return out
     inner = rect.shifted(-wide.y, -wide.x).slices
+    if scene.hatched:
+        _hatch(out, classes[inner], rect, scene.line_width)
     _fill(out, classes[inner], scene.look)
     if scene.look.outline > 0:
         # Outlines look beyond the rectangle, so they are drawn on a wider piece and cut.
@@ -191,6 +202,8 @@ def _sampled(
     classes = planes["class"]
     origins = planes.get("origin")
     corrected = None if origins is None else look.corrected.take(origins)
+    if look.solid:
+        corrected = np.ones(classes.shape, bool)
     shape = (labels.shape.y, labels.shape.x)
     for stroke in strokes:
         covered = stroke.covered(wide, scene.steps, shape)
@@ -218,6 +231,24 @@ def _regions(classes: NDArray[np.uint16], instances: NDArray[np.uint32]) -> NDAr
         shifted = instances.astype(np.uint16) | np.uint16(1 << 15)
         return np.where(instances > 0, shifted, classes)
     return classes.astype(np.uint64) << np.uint64(32) | instances
+
+
+def _hatch(target: NDArray[np.uint8], classes: NDArray[np.uint16], at: Rect, width: int) -> None:
+    """Thin lines where no class is, a shade off the picture: quiet, but not like background."""
+    lines = _lines((at.y + at.x) % (_HATCH * width), (at.height, at.width), width)
+    places = lines[np.ascontiguousarray(classes).reshape(-1).take(lines) == 0]
+    if len(places):
+        pixels = target.view(np.uint32).reshape(-1)
+        shaded = _SHADE.take(pixels.take(places).view(np.uint8))
+        shaded[3::4] = 255
+        pixels[places] = shaded.view(np.uint32)
+
+
+@functools.lru_cache(maxsize=64)
+def _lines(offset: int, shape: tuple[int, int], width: int) -> NDArray[np.intp]:
+    """Flat places of the hatch's lines; kept, because tiles are alike."""
+    diagonal = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) + offset
+    return np.flatnonzero(diagonal % (_HATCH * width) < width)
 
 
 def _fill(target: NDArray[np.uint8], classes: NDArray[np.uint16], look: Look) -> None:

@@ -88,6 +88,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Opacity of the line around each region.",
     ),
     Setting(
+        "overlay.unlabelled",
+        True,
+        Flag(),
+        "Hatch unlabelled pixels",
+        "Thin lines over pixels without a class, once an item has others; a class may be unseen.",
+    ),
+    Setting(
         "overlay.hide_finished",
         False,
         Flag(),

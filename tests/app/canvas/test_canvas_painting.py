@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from canvas_stage import RIGHT, Stage
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 
-from segcore.edits import stroke_mask
+from segcore.edits import Fill, stroke_mask
 
 MakeStage = Callable[..., Stage]
 ORANGE = (0xE6, 0x9F, 0x00)
@@ -90,7 +90,9 @@ def test_a_painted_pixel_shows_its_class_over_the_picture(stage: MakeStage) -> N
 def test_the_preview_equals_the_result_but_for_one_screen_pixel_at_the_rim(
     stage: MakeStage, scale: float
 ) -> None:
-    s = stage(shape=(200, 240), size=(500, 400))
+    elsewhere = np.zeros((200, 240), np.uint16)
+    elsewhere[-1, -1] = 3  # the first stroke of all brings the hatch with it
+    s = stage(shape=(200, 240), size=(500, 400), labels=elsewhere)
     s.view_at(scale)
     s.workspace.set_outline(0.0)
     s.workspace.set_tool_option("size", 30.0)
@@ -279,3 +281,78 @@ def test_a_stroke_that_changes_nothing_leaves_nothing_on_the_screen(stage: MakeS
     s.settle()
     assert s.canvas.frame.strokes == []
     assert not s.painted()
+
+
+def test_unlabelled_pixels_are_hatched_once_there_are_others(stage: MakeStage) -> None:
+    s = stage(shape=(64, 96), size=(480, 360))
+    s.view_at(4.0)
+    s.workspace.set_tool("eraser")
+    s.canvas.cursor_painter.leave()
+    blank = s.pixels()
+    background = np.ones((64, 96), np.uint16)
+    s.workspace.submit(Fill(0, (5, 5), 1, origin=s.workspace.person_origin()))
+    s.qtbot.waitUntil(lambda: np.array_equal(s.classes(), background), timeout=10_000)
+    s.settle()
+    # A class without a colour looks like the picture.
+    assert np.array_equal(s.pixels(), blank)
+    s.workspace.set_tool_option("size", 12.0)
+    s.drag((30, 30), (30, 60))
+    s.qtbot.waitUntil(lambda: not s.classes().all(), timeout=10_000)
+    s.settle()
+    s.canvas.cursor_painter.leave()
+    erased = s.classes() == 0
+    differs = (s.pixels() != blank).any(axis=2)
+    for y, x in zip(*np.nonzero(differs), strict=True):
+        row, column = s.image_point(QPoint(int(x), int(y)))
+        assert erased[int(row), int(column)]
+    share = differs.sum() / (erased.sum() * 16)
+    assert 0.05 < share < 0.25  # thin lines: the picture is seen between them
+    assert np.abs(s.pixels().astype(int) - blank).max() <= 40
+    s.workspace.settings.set("overlay.unlabelled", False)
+    s.settle()
+    assert np.array_equal(s.pixels(), blank)
+
+
+def test_the_hatch_comes_everywhere_with_the_first_stroke_and_goes_with_its_undo(
+    stage: MakeStage,
+) -> None:
+    s = stage(shape=(600, 800), size=(900, 700))
+    s.view_at(1.0)
+    s.canvas.cursor_painter.leave()
+    blank = s.pixels()
+    s.drag((100, 100), (100, 140))
+    s.qtbot.waitUntil(lambda: bool(s.painted()), timeout=10_000)
+    s.settle()
+    s.canvas.cursor_painter.leave()
+    far = s.place(500, 700)
+    corner = (slice(far.y(), far.y() + 40), slice(far.x(), far.x() + 40))
+    assert not np.array_equal(s.pixels()[corner], blank[corner])
+    s.qtbot.waitUntil(lambda: s.workspace.waiting_strokes == 0, timeout=10_000)
+    s.workspace.undo()
+    s.qtbot.waitUntil(lambda: not s.painted(), timeout=10_000)
+    s.settle()
+    s.canvas.cursor_painter.leave()
+    assert np.array_equal(s.pixels(), blank)
+
+
+def test_truth_has_solid_outlines_where_a_prediction_is_dashed(stage: MakeStage) -> None:
+    disk = np.ones((48, 64), np.uint16)
+    disk[12:36, 16:48] = 2
+    s = stage()
+    item = s.project.items[0]
+    s.project.import_layer(item, "truth", disk)
+    s.project.store_prediction(item, "unet", "digest", disk)
+    s.workspace.reload_item()
+    s.qtbot.waitUntil(lambda: s.workspace.truth is not None, timeout=10_000)
+    s.workspace.set_fill(0.0)
+    s.view_at(5.0)
+    s.canvas.cursor_painter.leave()
+    drawn = {}
+    for mode in ("model", "truth"):
+        s.workspace.set_view_mode(mode)
+        s.settle()
+        pixels = s.pixels().astype(int)
+        drawn[mode] = int((np.abs(pixels - ORANGE).max(axis=2) == 0).sum())
+    edge = 2 * (24 + 32) * 5
+    assert drawn["truth"] > 2 * edge
+    assert drawn["model"] < 0.8 * drawn["truth"]
