@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.choosing import choose_file, choose_folder
 from app.dialogs.host import DialogHost
 from app.theme import theme
 from app.theme.controls import ThemedLabel, button, icon_button, label, line, set_tone
@@ -154,13 +154,10 @@ class FolderField(QWidget):
         self.edit.setText(str(path))
 
     def _browse(self) -> None:
-        start = self.path or self._start()
-        chosen = self._ask(str(start))
-        if chosen:
-            self.edit.setText(chosen)
+        self._ask(self.path or self._start())
 
-    def _ask(self, start: str) -> str:
-        return QFileDialog.getExistingDirectory(self, self._title, start)
+    def _ask(self, start: Path) -> None:
+        choose_folder(self, self._title, start, self.set_path)
 
 
 class FileField(FolderField):
@@ -175,5 +172,5 @@ class FileField(FolderField):
         super().__init__(title, start)
         self._kind = kind
 
-    def _ask(self, start: str) -> str:
-        return QFileDialog.getOpenFileName(self, self._title, start, self._kind)[0]
+    def _ask(self, start: Path) -> None:
+        choose_file(self, self._title, start, self._kind, self.set_path)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QDialog, QFileDialog
+from PySide6.QtWidgets import QDialog
 
+from app.dialogs.choosing import choose_folder
 from app.dialogs.host import DialogHost
 
 
@@ -36,10 +37,8 @@ def _import(host: DialogHost) -> None:
 
 def _open(host: DialogHost) -> None:
     recent = host.workspace.settings.get("memory.recent")
-    start = str(Path(recent[0]).parent) if recent else str(Path.home())
-    chosen = QFileDialog.getExistingDirectory(host.widget, "Open project", start)
-    if chosen:
-        host.open_path(Path(chosen))
+    start = Path(recent[0]).parent if recent else Path.home()
+    choose_folder(host.widget, "Open project", start, host.open_path, verb="Open")
 
 
 def _demo(host: DialogHost) -> None:

@@ -125,6 +125,7 @@ QAbstractScrollArea { background: transparent; border: 0; }
 QListView, QTreeView, QTableView { background: transparent; border: 0; outline: 0;
   selection-background-color: @selection; selection-color: @text;
   alternate-background-color: @panel; }
+QListView[popup="true"] { background: @panel; border: 1px solid @separator; }
 QListView::item, QTreeView::item { min-height: @rowpx; }
 QHeaderView { background: transparent; border: 0; }
 QHeaderView::section { background: @panel; color: @muted; border: 0;

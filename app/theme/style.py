@@ -64,6 +64,7 @@ class Style(QProxyStyle):
             QStyle.StyleHint.SH_DitherDisabledText,
             QStyle.StyleHint.SH_UnderlineShortcut,
             QStyle.StyleHint.SH_Widget_Animation_Duration,
+            QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons,
         ):
             return 0
         if hint == QStyle.StyleHint.SH_Slider_AbsoluteSetButtons:

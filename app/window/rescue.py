@@ -3,12 +3,14 @@ rest happens beside the GUI thread."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
+from app.dialogs.choosing import choose_folder
 from app.workspace import Message, Remedy, Workspace
 from segcore.base import MaskwrightError
 
@@ -41,16 +43,16 @@ class Rescue(QObject):
     def find_file(self) -> None:
         """Look for missing pictures in a folder, by their content."""
         project = self._workspace.project
-        chosen = self._ask("Folder with the missing pictures", project)
-        if chosen is None or project is None:
-            return
 
-        def work() -> int:
-            from segcore.store.moving import find_files
+        def find(chosen: Path) -> None:
+            def work() -> int:
+                from segcore.store.moving import find_files
 
-            return find_files(project, chosen)
+                return find_files(project, chosen)
 
-        self._workspace.background.run(work, self._found)
+            self._workspace.background.run(work, self._found)
+
+        self._ask("Folder with the missing pictures", project, find)
 
     def _found(self, count: int) -> None:
         noun = "picture" if count == 1 else "pictures"
@@ -61,16 +63,23 @@ class Rescue(QObject):
     def save_elsewhere(self) -> None:
         """Go on in a copy of the project on another disk, with what was not written yet."""
         project = self._workspace.project
-        chosen = self._ask("Save the project in", project)
-        if chosen is None or project is None:
-            return
-        target = chosen / Path(project.path).name
-        self._workspace.background.run(
-            lambda: project.save_elsewhere(target),
-            lambda _: self._workspace.tell(f"Saved in {target}; work goes on there"),
-        )
 
-    def _ask(self, title: str, project: Any) -> Path | None:
-        start = str(Path(project.path).parent) if project is not None else str(Path.home())
-        chosen = QFileDialog.getExistingDirectory(self._window, title, start)
-        return Path(chosen) if chosen else None
+        def save(chosen: Path) -> None:
+            target = chosen / Path(project.path).name
+            self._workspace.background.run(
+                lambda: project.save_elsewhere(target),
+                lambda _: self._workspace.tell(f"Saved in {target}; work goes on there"),
+            )
+
+        self._ask("Save the project in", project, save)
+
+    def _ask(self, title: str, project: Any, then: Callable[[Path], None]) -> None:
+        """Ask for a folder, and do something with it if the project is still the open one."""
+        if project is None:
+            return
+
+        def go_on(chosen: Path) -> None:
+            if project is self._workspace.project:
+                then(chosen)
+
+        choose_folder(self._window, title, Path(project.path).parent, go_on)

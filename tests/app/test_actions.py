@@ -67,11 +67,8 @@ def test_conventions_of_the_field_are_the_default_keys() -> None:
 def test_every_action_can_be_run_on_an_empty_window(
     make_window: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    from PySide6.QtWidgets import QFileDialog
-
     from app.dialogs import demo
 
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     monkeypatch.setattr(demo, "open_demo", lambda host: None)
     monkeypatch.setattr("app.actions.functions.open_manual", lambda host: None)
     window = make_window()

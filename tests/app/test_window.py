@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_dialogs import choose
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
@@ -223,10 +224,8 @@ def test_a_font_that_is_not_installed_does_no_harm(make_window: Make) -> None:
 
 
 def test_a_missing_picture_is_found_again_by_its_content(
-    make_window: Make, project_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+    make_window: Make, project_path: Path, qtbot: Any
 ) -> None:
-    from PySide6.QtWidgets import QFileDialog
-
     from app.workspace import Workspace
     from segcore.store import Project
 
@@ -240,9 +239,9 @@ def test_a_missing_picture_is_found_again_by_its_content(
         workspace.open_project(project_path)
     banner = window.overlays.banner
     assert names[0] in banner.text.text()
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(moved))
+    QTest.mouseClick(banner.action, Qt.MouseButton.LeftButton)
     with qtbot.waitSignal(workspace.image_loaded, timeout=20_000):
-        QTest.mouseClick(banner.action, Qt.MouseButton.LeftButton)
+        choose(window, moved)
     assert banner.isHidden()
 
 
@@ -250,19 +249,14 @@ def test_save_elsewhere_copies_the_project(
     make_window: Make,
     project_path: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     qtbot: Any,
 ) -> None:
-    from PySide6.QtWidgets import QFileDialog
-
     from segcore.store import Project
 
     window = make_window(project_path)
     (tmp_path / "other disk").mkdir()
-    monkeypatch.setattr(
-        QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "other disk")
-    )
     window.workspace.save_asked.emit()
+    choose(window, tmp_path / "other disk")
     toast = window.overlays.toast
     qtbot.waitUntil(lambda: toast.text.text().startswith("Saved in"), timeout=20_000)
     with Project.open(tmp_path / "other disk" / project_path.name, write=False) as copy:
