@@ -134,17 +134,3 @@ def flip(host: Host) -> None:
 def unturn(host: Host) -> None:
     if host.canvas is not None:
         host.canvas.unturn()
-
-
-def open_manual(host: Host) -> None:
-    """Open the manual's first page in the browser."""
-    from pathlib import Path
-
-    from PySide6.QtCore import QUrl
-    from PySide6.QtGui import QDesktopServices
-
-    page = Path(__file__).resolve().parents[2] / "docs" / "manual" / "index.md"
-    if page.is_file():
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
-    else:
-        host.show_dialog("keys")

@@ -224,7 +224,7 @@ _MODEL = (
 
 _HELP = (
     Action("help.manual", "Manual", "book-open", "Read how Maskwright works.",
-           do.open_manual, ("F1",), "help/1"),
+           lambda h: h.show_dialog("manual"), ("F1",), "help/1"),
     Action("help.keys", "Keys", "keyboard", "See every shortcut, and change it.",
            lambda h: h.show_dialog("keys"), ("Ctrl+/",), "help/1"),
     Action("help.about", "About Maskwright", "info", "See version, licence and what it is for.",

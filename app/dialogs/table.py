@@ -65,6 +65,12 @@ def _keys(host: DialogHost) -> None:
     _show(KeysDialog(host))
 
 
+def _manual(host: DialogHost) -> None:
+    from app.dialogs.manual import ManualDialog
+
+    _show(ManualDialog(host))
+
+
 def _about(host: DialogHost) -> None:
     from app.dialogs.about import AboutDialog
 
@@ -108,6 +114,7 @@ DIALOGS: dict[str, Callable[[DialogHost], None]] = {
     "export": _export,
     "preferences": _preferences,
     "keys": _keys,
+    "manual": _manual,
     "about": _about,
     "palette": _palette,
     "classes": _classes,

@@ -36,6 +36,8 @@ def test_the_wheel_holds_code_schema_icons_and_models_and_nothing_else(wheel: Pa
     for folder, pattern in (("icons", "*.svg"), ("weights", "*/model.*")):
         for file in (ROOT / "resources" / folder).glob(pattern):
             assert file.relative_to(ROOT).as_posix() in names
+    pages = [file.name for file in (ROOT / "docs" / "manual").glob("*.md")]
+    assert {f"resources/manual/{page}" for page in pages} <= set(names)
     for package in ("app", "segcore"):
         for file in (ROOT / package).rglob("*.py"):
             assert file.relative_to(ROOT).as_posix() in names
