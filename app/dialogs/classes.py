@@ -104,10 +104,7 @@ class ClassesDialog(Sheet):
     def _add(self) -> None:
         try:
             kept = self._take_fields()
-            number = 1
-            while kept.by_name(f"Class {number}") is not None:
-                number += 1
-            self._classes = kept.added(f"Class {number}")
+            self._classes = kept.added(kept.free_name())
         except MaskwrightError as error:
             self.say(str(error))
             return

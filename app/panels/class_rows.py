@@ -4,23 +4,31 @@ score gives way to what it would change and a box that takes this class of it.""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import (
-    QLineEdit,
-    QMenu,
-    QSizePolicy,
-    QToolTip,
-    QWidget,
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
 )
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from shiboken6 import isValid
 
+from app.panels.name_field import NameField
 from app.theme.controls import draw_swatch
 from app.theme.icons import pixmap
 from app.theme.style import draw_check_box, draw_focus_ring
 from app.theme.theme import theme
 from app.workspace import Scores, Workspace
 from segcore.base import ClassSet, SegClass
+
+_NAME = 52
+"""Where names begin."""
 
 
 class ClassRows(QWidget):
@@ -32,13 +40,16 @@ class ClassRows(QWidget):
         self._classes: list[SegClass] = []
         self._scores: Scores | None = None
         self._hovered: tuple[int, str] = (-1, "")
-        self._editor: QLineEdit | None = None
+        self._editor: NameField | None = None
+        self._adding = False
+        self._widest = 0
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Classes")
         workspace.classes_changed.connect(self._take_classes)
         workspace.project_closed.connect(lambda: self._take_classes(None))
+        workspace.item_requested.connect(lambda _: self.finish_editing())
         workspace.active_class_changed.connect(lambda _: self.update())
         workspace.look_changed.connect(self.update)
         workspace.scores_changed.connect(self._take_scores)
@@ -48,6 +59,7 @@ class ClassRows(QWidget):
     # -- state --------------------------------------------------------------------------------
 
     def _take_classes(self, classes: ClassSet | None) -> None:
+        self.finish_editing(take=False)  # its row may stand elsewhere now
         self._classes = [] if classes is None else list(classes.active)
         self._resize()
 
@@ -62,6 +74,8 @@ class ClassRows(QWidget):
         return workspace.offer.differences is not None and not workspace.read_only
 
     def _resize(self) -> None:
+        metrics = QFontMetrics(theme().font("group"))
+        self._widest = max((metrics.horizontalAdvance(c.name) for c in self._classes), default=0)
         self.updateGeometry()
         self.update()
 
@@ -70,7 +84,8 @@ class ClassRows(QWidget):
         return max(24, theme().line() + 8)
 
     def sizeHint(self) -> QSize:
-        return QSize(240, max(1, len(self._classes)) * self.row_height)
+        rows = max(1, len(self._classes) + self._adding)
+        return QSize(240, rows * self.row_height)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
@@ -129,9 +144,9 @@ class ClassRows(QWidget):
         painter.setFont(theme().font("group" if active else "text"))
         painter.setPen(theme().colour("muted" if hidden and not active else "text"))
         columns = self._columns()
-        room = columns["bar"] - 8 - 52
+        room = self._name_end(c, columns) - 8 - _NAME
         name = painter.fontMetrics().elidedText(c.name, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRect(52, area.y(), room, height), int(middle), name)
+        painter.drawText(QRect(_NAME, area.y(), room, height), int(middle), name)
         self._paint_score(painter, c, area, columns, active)
         ratio = self.devicePixelRatioF()
         y = area.y() + (height - 16) // 2
@@ -154,9 +169,27 @@ class ClassRows(QWidget):
             "eye": eye,
             "tick": eye - 28,
             "score": score,
-            "bar": score - 52,
+            # The bar gives up to half of its length to long names.
+            "bar": min(max(score - 52, _NAME + self._widest + 8), score - 28),
             "number": number,
         }
+
+    def _name_end(self, c: SegClass, columns: dict[str, int]) -> int:
+        """Where the name of a class has to end: before what stands in its row."""
+        class_id, metrics, scores = int(c.id), QFontMetrics(theme().font()), self._scores
+        differences = self._workspace.offer.differences
+        if self.offers and differences is not None:
+            if not self._workspace.offer.may_tick(class_id):
+                return columns["tick"]
+            words = short(differences.classes[class_id])
+            return columns["tick"] - 6 - metrics.horizontalAdvance(words)
+        if scores is None or c.ignore:
+            return columns["score"] + columns["number"]
+        if not scores.has_truth:
+            count = scores.areas.get(class_id, 0)
+            words = short(count) if count else ""
+            return columns["score"] + columns["number"] - metrics.horizontalAdvance(words)
+        return columns["bar"]
 
     def _paint_score(
         self, painter: QPainter, c: SegClass, area: QRect, columns: dict[str, int], active: bool
@@ -186,8 +219,9 @@ class ClassRows(QWidget):
             return
         painter.drawText(where, int(Qt.AlignmentFlag.AlignRight | middle), f"{value:.3f}")
         y = area.y() + area.height() // 2 - 2
-        painter.fillRect(columns["bar"], y, 48, 4, theme().colour("separator"))
-        painter.fillRect(columns["bar"], y, max(1, round(48 * value)), 4, theme().colour("muted"))
+        long = columns["score"] - 4 - columns["bar"]
+        painter.fillRect(columns["bar"], y, long, 4, theme().colour("separator"))
+        painter.fillRect(columns["bar"], y, max(1, round(long * value)), 4, theme().colour("muted"))
 
     def _paint_offer(
         self, painter: QPainter, c: SegClass, area: QRect, columns: dict[str, int], active: bool
@@ -225,6 +259,7 @@ class ClassRows(QWidget):
         row, part = self._part_at(event.position().toPoint())
         if row < 0 or event.button() != Qt.MouseButton.LeftButton:
             return
+        self.finish_editing()
         workspace, class_id = self._workspace, int(self._classes[row].id)
         if part == "eye":
             workspace.set_class_visible(class_id, class_id in workspace.hidden_classes)
@@ -349,36 +384,64 @@ class ClassRows(QWidget):
         classes = self._workspace.classes
         if classes is None or self._workspace.read_only or classes.get(class_id) is None:
             return
-        self._close_editor()
         area = self.row_rect(class_id)
-        editor = QLineEdit(classes[class_id].name, self)
-        editor.setStyleSheet("min-height: 0; padding: 0 2px;")
-        editor.setGeometry(48, area.y(), self._columns()["bar"] - 52, area.height())
-        editor.selectAll()
-        editor.show()
-        editor.setFocus(Qt.FocusReason.OtherFocusReason)
-        editor.editingFinished.connect(lambda: self._renamed(class_id))
-        self._editor = editor
+        self._edit(classes[class_id].name, area, lambda name: self._renamed(class_id, name))
 
-    def _renamed(self, class_id: int) -> None:
-        classes, editor = self._workspace.classes, self._editor
-        if editor is None:
+    def add(self) -> None:
+        """Write the name of one more class in a row below; it is added when its name is taken."""
+        classes = self._workspace.classes
+        if classes is None or self._workspace.read_only:
             return
-        name = editor.text().strip()
-        self._close_editor()
+        self.finish_editing()
+        self._adding = True
+        self._resize()
+        height = self.row_height
+        area = QRect(0, len(self._classes) * height, self.width(), height)
+        self._edit(classes.free_name(), area, self._added)
+        if self._editor is not None:
+            self._editor.destroyed.connect(self._end_adding)
+
+    def _edit(self, name: str, area: QRect, taken: Callable[[str], None]) -> None:
+        self.finish_editing()
+        area.setLeft(48)
+        area.setWidth(self._columns()["bar"] - 52)
+        self._editor = NameField(name, area, self)
+        self._editor.taken.connect(taken)
+
+    def finish_editing(self, *, take: bool = True) -> None:
+        """Take the name that is being written, or drop it."""
+        editor, self._editor = self._editor, None
+        if editor is not None and isValid(editor):
+            (editor.take if take else editor.drop)()
+
+    def _end_adding(self) -> None:
+        if isValid(self):
+            self._adding = False
+            self._resize()
+
+    def _is_free(self, name: str, class_id: int = 0) -> bool:
+        classes = self._workspace.classes
+        other = None if classes is None else classes.by_name(name)
+        if other is None or int(other.id) == class_id:
+            return True
+        self._workspace.tell(f'There is a class "{name}" already')
+        return False
+
+    def _renamed(self, class_id: int, name: str) -> None:
+        classes = self._workspace.classes
         if classes is None or not name or name == classes[class_id].name:
             return
-        other = classes.by_name(name)
-        if other is not None and int(other.id) != class_id:
-            self._workspace.tell(f'There is a class "{name}" already')
-            return
-        self._workspace.set_classes(classes.changed(class_id, name=name))
+        if self._is_free(name, class_id):
+            self._workspace.set_classes(classes.changed(class_id, name=name))
 
-    def _close_editor(self) -> None:
-        editor, self._editor = self._editor, None
-        if editor is not None:
-            editor.hide()
-            editor.deleteLater()
+    def _added(self, name: str) -> None:
+        classes = self._workspace.classes
+        if classes is None or not name or not self._is_free(name):
+            return
+        self._workspace.set_classes(classes.added(name))
+        fresh = self._workspace.classes
+        if fresh is not None:
+            self._workspace.set_active_class(int(fresh.classes[-1].id))
 
     def recolour(self, class_id: int) -> None:
         """Choose another colour in a dialog."""

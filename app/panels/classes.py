@@ -19,7 +19,7 @@ class ClassesPanel(Section):
         self.rows = ClassRows(workspace)
         self.score = icon_button("", "Switch between IoU and Dice")
         self.score.clicked.connect(self._switch_score)
-        self.add = icon_button("plus", "Add a class", role="muted", run=self._add)
+        self.add = icon_button("plus", "Add a class", role="muted", run=self.rows.add)
         self.add_corner(self.score)
         self.add_corner(self.add)
         self.body_layout.setContentsMargins(0, 0, 0, 4)
@@ -64,18 +64,6 @@ class ClassesPanel(Section):
             return
         why = "Without truth there is nothing to score; the area is shown."
         self.score.setToolTip("Switch between IoU and Dice" if measured else why)
-
-    def _add(self) -> None:
-        classes = self._workspace.classes
-        if classes is None or self._workspace.read_only:
-            return
-        taken = {c.name.casefold() for c in classes}
-        number = next(n for n in range(1, 10**6) if f"class {n}" not in taken)
-        self._workspace.set_classes(classes.added(f"Class {number}"))
-        fresh = self._workspace.classes
-        if fresh is not None:
-            self._workspace.set_active_class(int(fresh.classes[-1].id))
-            self.rows.rename(int(fresh.classes[-1].id))
 
 
 __all__ = ["ClassRows", "ClassesPanel", "short"]

@@ -267,6 +267,13 @@ class ClassSet:
         )
         return ClassSet((*self.classes, fresh))
 
+    def free_name(self) -> str:
+        """A name for one more class, written as the others are: ``class 3``, ``Class 3``."""
+        taken = {c.name.casefold() for c in self.classes}
+        number = next(n for n in range(1, len(taken) + 2) if f"class {n}" not in taken)
+        capital = any(c.name[:1].isupper() for c in self.classes)
+        return f"{'Class' if capital else 'class'} {number}"
+
     def changed(self, class_id: int, **fields: Any) -> ClassSet:
         """With other fields for one class, for example ``changed(3, name="Kerb")``."""
         return ClassSet(

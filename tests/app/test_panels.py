@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
@@ -18,6 +19,7 @@ from app.panels.queue import QueuePanel
 from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
+from app.theme.theme import theme
 from app.workspace import Workspace
 from segcore.edits import Stroke
 
@@ -93,9 +95,79 @@ def test_a_new_class_is_active_and_has_an_id_of_its_own(
 ) -> None:
     w = open_workspace
     panel = show(ClassesPanel(w))
+    panel.rows._take_classes(w.classes)
     QTest.mouseClick(panel.add, LEFT)
-    assert len(w.project.classes) == 13
+    assert len(w.project.classes) == 12  # not before its name is taken
+    QTest.keyClicks(field_of(panel), "Kerb")
+    QTest.keyClick(field_of(panel), Qt.Key.Key_Return)
+    assert w.project.classes.classes[-1].name == "Kerb"
     assert w.active_class == int(w.project.classes.classes[-1].id) == 13
+
+
+def field_of(panel: ClassesPanel) -> QLineEdit:
+    """The open field of a name; there is no more than one."""
+    (field,) = (f for f in panel.rows.findChildren(QLineEdit) if f.isVisibleTo(panel))
+    assert isinstance(field, QLineEdit)
+    return field
+
+
+def test_escape_leaves_a_name_as_it_was_and_closes_the_field(
+    open_workspace: Workspace, show: Any
+) -> None:
+    w = open_workspace
+    panel = show(ClassesPanel(w))
+    panel.rows._take_classes(w.classes)
+    panel.rows.rename(9)
+    field = field_of(panel)
+    QTest.keyClicks(field, "Lorry")
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert not field.isVisibleTo(panel)
+    assert w.project.classes[9].name == "Car"
+
+
+def test_escape_adds_no_class(open_workspace: Workspace, show: Any, qtbot: Any) -> None:
+    w = open_workspace
+    panel = show(ClassesPanel(w))
+    panel.rows._take_classes(w.classes)
+    high = panel.rows.sizeHint().height()
+    QTest.mouseClick(panel.add, LEFT)
+    assert panel.rows.sizeHint().height() > high
+    assert field_of(panel).text() == "Class 1"
+    QTest.keyClick(field_of(panel), Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: panel.rows.sizeHint().height() == high)
+    assert len(w.project.classes) == 12
+    assert w.project_steps.undoable is None
+
+
+def test_a_click_on_another_class_or_item_closes_the_field_and_takes_the_name(
+    open_workspace: Workspace, show: Any
+) -> None:
+    w = open_workspace
+    panel = show(ClassesPanel(w))
+    panel.rows._take_classes(w.classes)
+    panel.rows.rename(9)
+    field = field_of(panel)
+    QTest.keyClicks(field, "Lorry")
+    click_class(panel, 6, 80)
+    assert not field.isVisibleTo(panel)
+    assert w.project.classes[9].name == "Lorry"
+    panel.rows.rename(9)
+    field = field_of(panel)
+    w.step(1)
+    assert not field.isVisibleTo(panel)
+
+
+def test_a_name_is_whole_where_the_panel_has_room_for_it(
+    open_workspace: Workspace, show: Any
+) -> None:
+    w = open_workspace
+    panel = show(ClassesPanel(w))
+    panel.resize(280, 400)
+    w.set_classes(w.classes.changed(9, name="foreground"))
+    rows = panel.rows
+    c = next(c for c in rows._classes if c.name == "foreground")
+    wide = QFontMetrics(theme().font("group")).horizontalAdvance("foreground")
+    assert rows._name_end(c, rows._columns()) - 8 - 52 >= wide
 
 
 def test_arrows_walk_the_classes_and_pass_over_void(open_workspace: Workspace, show: Any) -> None:

@@ -133,9 +133,9 @@ def test_an_import_over_many_items_is_undone_and_brought_back(desk: Desk) -> Non
 def test_a_new_class_goes_unless_it_was_painted_with(desk: Desk) -> None:
     w = desk.workspace
     QTest.mouseClick(desk.window.right.classes.add, LEFT)
-    fresh = w.active_class
     QTest.keyClick(desk.window.right.classes.rows.findChild(QLineEdit), Qt.Key.Key_Return)
     desk.wait(lambda: "Add Class 1" in desk.names())
+    fresh = w.active_class
     w.submit(Stroke(0, ((50.5, 50.5),), 5, fresh, origin=w.person_origin()))
     desk.wait(lambda: w.waiting_strokes == 0)
     QTest.keyClick(desk.window.canvas, Qt.Key.Key_Z, UNDO)

@@ -103,3 +103,8 @@ def test_a_new_class_never_takes_a_used_id_or_value() -> None:
     assert fresh is not None
     assert fresh.id == 3
     assert fresh.value == 201
+
+
+def test_a_free_name_is_written_as_the_others_are() -> None:
+    assert ClassSet.from_names(["background", "class 1", "class 2"]).free_name() == "class 3"
+    assert ClassSet.from_names(["Car", "class 1"]).free_name() == "Class 2"
