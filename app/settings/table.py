@@ -155,6 +155,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("memory.panel_width", 280, Memory(int), "Right panel", "Its width in pixels."),
     Setting("memory.folded", [], Memory(list), "Folded sections", "Their ids."),
     Setting("memory.last_items", {}, Memory(dict), "Last items", "Project to its last item."),
+    Setting(
+        "memory.last_classes", {}, Memory(dict), "Last classes", "Project to its painted class."
+    ),
     Setting("memory.tools", {}, Memory(dict), "Tool options", "Tool to its options."),
     Setting("memory.keys", {}, Memory(dict), "Own shortcuts", "Action to its keys."),
     Setting(

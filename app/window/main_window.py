@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMoveEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions.action_set import ActionSet
@@ -53,6 +60,10 @@ class MainWindow(QMainWindow):
         self._sides_hidden = False
         self._queue_hidden = False
         self._only_canvas = False
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(500)
+        self._rest.timeout.connect(self._remember_geometry)
         self.setWindowTitle("Maskwright")
         self.setWindowIcon(icon("brush", "accent", 32))
         self.setAcceptDrops(True)
@@ -216,6 +227,18 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange()
+        self._rest.start()
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        self._rest.start()
+
+    def _remember_geometry(self) -> None:
+        """Keep size and place while the work goes on; a window that is killed has no end."""
+        self._rest.stop()
+        if self.isVisible() and not self._only_canvas:
+            kept = bytes(self.saveGeometry().toBase64().data()).decode()
+            self._workspace.settings.set("memory.geometry", kept)
 
     def _arrange(self, *, again: bool = False) -> None:
         """Columns side by side from 1600 px on; below, queue, history and training are tabs."""
@@ -339,8 +362,7 @@ class MainWindow(QMainWindow):
             self._workspace.report(error)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        self._workspace.settings.set("memory.geometry", geometry)
+        self._remember_geometry()
         try:
             self._workspace.shut_down()
         except MaskwrightError as error:

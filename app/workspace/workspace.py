@@ -21,6 +21,7 @@ from app.workspace.models import Beginning
 from app.workspace.object_score import ObjectScore
 from app.workspace.offer import Offer
 from app.workspace.opening import Opening
+from app.workspace.place import Place
 from app.workspace.project_steps import ProjectSteps
 from app.workspace.refine import Refining
 from app.workspace.runs import Runs
@@ -43,6 +44,7 @@ class Workspace(Opening):
         self.project_steps = ProjectSteps(self)
         self.refining = Refining(self)
         self.ahead = Ahead(self)
+        self.place = Place(self)
         # Looked for later: what that imports must not delay the first picture.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -88,7 +90,8 @@ class Workspace(Opening):
         project.scribe.listen(self._store_spoke.emit)
         shown = [c for c in project.classes.active if not c.ignore]
         coloured = [c for c in shown if c.colour is not None]
-        self.active_class = int((coloured or shown)[0].id) if shown else 0
+        first = int((coloured or shown)[0].id) if shown else 0
+        self.active_class = self.place.class_of(project.path, [int(c.id) for c in shown]) or first
         self.background_class = 0
         self.hidden_classes = self.locked_classes = frozenset()
         self.queue.load(project)
@@ -99,7 +102,7 @@ class Workspace(Opening):
             self._say_read_only(project)
             self._follower.start()
         self._later.start()
-        wanted = item or self.settings.get("memory.last_items").get(str(project.path))
+        wanted = item or self.place.item_of(project.path)
         if wanted is None or self.queue.row_of(wanted) < 0:
             wanted = self.queue.order[0] if len(self.queue) else None
         if wanted is not None:
@@ -138,11 +141,8 @@ class Workspace(Opening):
         """Finish what waits to be written, then let go of the project."""
         if self.project is None:
             return
+        self.place.remember()
         project, self.project = self.project, None
-        if self.item is not None:
-            last = dict(self.settings.get("memory.last_items"))
-            last[str(project.path)] = self.item.id
-            self.settings.set("memory.last_items", dict(list(last.items())[-50:]))
         self._later.stop()
         self._follower.stop()
         self.ahead.forget()
