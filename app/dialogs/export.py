@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from shiboken6 import isValid
 
 from app.dialogs.host import DialogHost
 from app.dialogs.sheet import FolderField, Form, Sheet
@@ -32,6 +33,8 @@ class ExportDialog(Sheet):
         for row in formats():
             if row.writes is not None:
                 self.format.addItem(row.title, row.key)
+        if len(project.items) and all(item.shape.is_volume for item in project.items):
+            self.format.setCurrentIndex(max(0, self.format.findData("nifti")))
         counts = Counter(item.state for item in project.items)
         self.states: dict[str, QCheckBox] = {}
         states = QWidget()
@@ -53,6 +56,9 @@ class ExportDialog(Sheet):
         self.copy = QCheckBox("Put copies of the images beside the masks")
         self.note = label(kind="small", tone="muted")
         self.note.setWordWrap(True)
+        self.lost = label(kind="small")
+        self.lost.setWordWrap(True)
+        self.lost.setAccessibleName("What the format cannot hold")
         form = Form()
         form.add("Format", self.format)
         form.add("Items", states)
@@ -60,12 +66,15 @@ class ExportDialog(Sheet):
         form.add("Images", self.copy)
         self.body.addWidget(form)
         self.body.addWidget(self.note)
+        self.body.addWidget(self.lost)
         self.body.addStretch(1)
         said = "A manifest with digests is written beside the masks. "
         self.body.addWidget(
             label(f"{said}For research use, not a medical device.", kind="small", tone="muted")
         )
         self.advanced.connect(self.show_progress)
+        self.format.currentIndexChanged.connect(lambda _: self._say_what_is_lost())
+        self.copy.toggled.connect(lambda _: self._say_what_is_lost())
         self._project, self._counts = project, counts
         self._count()
         self.setMinimumWidth(560)
@@ -79,8 +88,30 @@ class ExportDialog(Sheet):
         left = len(self._project.items) - chosen
         noun = "item is" if chosen == 1 else "items are"
         self.note.setText(f"{chosen:,} {noun} written, {left:,} left out.")
+        self._say_what_is_lost()
         self.main_button.setEnabled(chosen > 0)
         self.main_button.setToolTip("" if chosen else "No item is in a state that is chosen.")
+
+    def _say_what_is_lost(self) -> None:
+        """Ask beside the GUI thread: labels of every chosen item are looked at."""
+        project, key, states = self._project, self.format.currentData(), self.chosen_states
+        copy = self.copy.isChecked()
+
+        def work() -> list[str]:
+            from segcore.projects.exporting import say_before
+
+            if not any(self._counts[state] for state in states):
+                return []
+            return say_before(project, key, states, copy_images=copy)
+
+        def show(sentences: list[str]) -> None:
+            if isValid(self):
+                # How many are left out stands above, at once.
+                said = [s for s in sentences if not s.endswith("will be left out.")]
+                self.lost.setText("\n".join(said))
+                self.lost.setVisible(bool(said))
+
+        self.host.workspace.background.run_latest("export loses", work, show)
 
     def run(self) -> None:
         """Write beside the GUI thread; the dialog closes when it is done."""

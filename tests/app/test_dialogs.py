@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 
@@ -94,6 +95,45 @@ def test_export_offers_the_formats_that_are_written(make_window: Make, project_p
     assert shown == [f.key for f in formats() if f.writes is not None]
     assert not dialog.main_button.isEnabled()  # nothing is corrected or accepted yet
     assert dialog.main_button.toolTip()
+
+
+def test_export_says_what_the_format_cannot_hold_before_it_is_written(
+    make_window: Make, project_path: Path, qtbot: Any
+) -> None:
+    from segcore.projects.exporting import say_before
+
+    window = make_window(project_path)
+    project = window.workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    dialog = ExportDialog(window)
+    dialog.open()
+    for key in ("png", "coco"):
+        dialog.format.setCurrentIndex(dialog.format.findData(key))
+        told = [s for s in say_before(project, key) if "left out" not in s]
+        qtbot.waitUntil(lambda told=told: dialog.lost.text().splitlines() == told)
+        assert any("not copied" in sentence for sentence in told)
+    assert dialog.note.text() == "1 item is written, 2 left out."
+    QTest.mouseClick(dialog.copy, LEFT, pos=QPoint(8, dialog.copy.height() // 2))
+    assert dialog.copy.isChecked()
+    qtbot.waitUntil(lambda: "not copied" not in dialog.lost.text())
+    dialog.close()
+
+
+def test_volumes_are_exported_as_nifti_unless_told(
+    make_window: Make, tmp_path: Path, shared_data: Path
+) -> None:
+    from segcore.projects.new import NewProject, create_project
+    from segcore.projects.splits import HoldOut
+
+    volume = next((shared_data / "hippocampus").rglob("*.nii.gz"))
+    (tmp_path / "images").mkdir()
+    shutil.copy(volume, tmp_path / "images")
+    plan = NewProject(
+        path=tmp_path / "v.maskwright", images=tmp_path / "images", hold_out=HoldOut(0.0)
+    )
+    window = make_window()
+    window.workspace.open_project(create_project(plan).path)
+    assert ExportDialog(window).format.currentData() == "nifti"
 
 
 def test_export_writes_the_chosen_states(
