@@ -42,6 +42,7 @@ class Evaluation:
     tasks : what was asked for, or found to be there.
     objects : scores of objects, where they are among the tasks.
     boundary_iou : (n,) float64, where it is among the tasks.
+    without_labels : how many of the items have no labelled pixel: all of their truth is missed.
     """
 
     classes: tuple[SegClass, ...]
@@ -51,6 +52,7 @@ class Evaluation:
     tasks: frozenset[Task] = frozenset({"semantic"})
     objects: ObjectScores | None = None
     boundary_iou: NDArray[np.float64] | None = None
+    without_labels: int = 0
 
     @property
     def mean_iou(self) -> float:
@@ -73,6 +75,7 @@ class Evaluation:
         """The schema of ``maskwright evaluate --json``; undefined scores are NaN here."""
         content: dict[str, Any] = self._semantic() if "semantic" in self.tasks else {}
         content["items"] = self.items
+        content["items_without_labels"] = self.without_labels
         if self.boundary_iou is not None:
             rows = zip(self.classes, self.boundary_iou.tolist(), strict=True)
             content["boundary"] = {
@@ -116,6 +119,7 @@ def evaluate_project(
     project: Project,
     stage: Stage = silent,
     *,
+    items: Sequence[Item] | None = None,
     tasks: Collection[Task] | None = None,
     max_detections: int | None = None,
 ) -> Evaluation:
@@ -123,6 +127,7 @@ def evaluate_project(
 
     Parameters
     ----------
+    items : of the project, those that count; None is all.
     tasks : None is the classes' scores, and those of objects where the truth has some.
     max_detections : objects of a class in an item that count for average precision, those with
         the best scores; None for all. COCO's own figure takes 100.
@@ -131,19 +136,28 @@ def evaluate_project(
     ------
     BadFile : no item has truth.
     """
-    wanted = _tasks(tasks, any(_has_objects(item.truth) for item in project.items))
+    chosen = list(project.items) if items is None else items
+    wanted = _tasks(tasks, any(_has_objects(item.truth) for item in chosen))
     scoring = Scoring(project.classes, wanted, max_detections)
-    for number, item in enumerate(project.items, 1):
+    without_labels = 0
+    for number, item in enumerate(chosen, 1):
         sides = sides_of(item)
         if sides is not None:
             scoring.add(item.shape, *sides)
-        stage("Comparing", number, len(project.items))
+            without_labels += not _is_labelled(item)
+        stage("Comparing", number, len(chosen))
     if not scoring.items:
         raise BadFile(
-            f"No item of {project.path.name} has truth to compare with.",
+            f"No {'item' if items is None else 'chosen item'} of {project.path.name} has truth "
+            "to compare with.",
             "Make the project with: maskwright new ... --truth DIR",
         )
-    return _evaluation(scoring, wanted)
+    return _evaluation(scoring, wanted, without_labels=without_labels)
+
+
+def _is_labelled(item: Item) -> bool:
+    layers = (item.labels, *item.further_labels)
+    return any(count for x in layers for class_id, count in x.counts().items() if class_id)
 
 
 def sides_of(item: Item) -> tuple[Side, Side] | None:
@@ -244,7 +258,11 @@ def _tasks(asked: Collection[Task] | None, objects: bool) -> frozenset[Task]:
 
 
 def _evaluation(
-    scoring: Scoring, tasks: frozenset[Task], left_out: tuple[str, ...] = ()
+    scoring: Scoring,
+    tasks: frozenset[Task],
+    left_out: tuple[str, ...] = (),
+    *,
+    without_labels: int = 0,
 ) -> Evaluation:
     return Evaluation(
         scoring.classes,
@@ -254,6 +272,7 @@ def _evaluation(
         tasks,
         scoring.objects(),
         scoring.boundary.iou() if "boundary" in tasks else None,
+        without_labels,
     )
 
 

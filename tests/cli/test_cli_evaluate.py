@@ -58,7 +58,14 @@ def test_two_folders_score_as_plain_numpy_says(done: Command, street: Path, wors
         "evaluate", "--prediction", worse, "--truth", street / "labels", "--classes", "camvid",
         "--json",
     ).json  # fmt: skip
-    assert set(scores) == {"classes", "mean_iou", "mean_dice", "pixel_accuracy", "items"}
+    assert set(scores) == {
+        "classes",
+        "mean_iou",
+        "mean_dice",
+        "pixel_accuracy",
+        "items",
+        "items_without_labels",
+    }
     assert set(scores["classes"][0]) == {
         "id", "name", "iou", "dice", "truth_pixels", "predicted_pixels",
     }  # fmt: skip
@@ -91,6 +98,34 @@ def test_what_nobody_labelled_is_a_miss(done: Command, street: Path, tmp_path: P
     scores = done("evaluate", project, "--json").json
     assert scores["pixel_accuracy"] == 0
     assert all(row["iou"] in (0, None) for row in scores["classes"])
+
+
+def test_items_without_labels_count_and_are_said_and_can_be_left_out(
+    maskwright: Command, done: Command, street: Path, worse: Path, tmp_path: Path
+) -> None:
+    first, *others = sorted(worse.iterdir())
+    for file in others:
+        file.unlink()
+    project = tmp_path / "p.maskwright"
+    done(
+        "new", project, "--images", street / "images", "--truth", street / "labels",
+        "--predictions", worse, "--classes", "camvid",
+    )  # fmt: skip
+    result = done("evaluate", project, "--json")
+    total = len(others) + 1
+    assert result.json["items"] == total
+    assert result.json["items_without_labels"] == len(others)
+    assert f"{len(others)} of {total} items have no labels" in result.err
+    truth = street / "labels" / first.name
+    for options in (["--states", "predicted"], ["--items", first.stem]):
+        alone = done("evaluate", project, *options, "--json")
+        assert (alone.json["items"], alone.json["items_without_labels"]) == (1, 0)
+        assert alone.json["mean_iou"] > result.json["mean_iou"]
+        assert "no labels" not in alone.err
+    assert alone.json["classes"][0]["truth_pixels"] == int((read(truth) == 0).sum())
+    none = maskwright("evaluate", project, "--states", "rejected")
+    assert none.code == 1
+    assert "No item is rejected" in none.err
 
 
 def test_a_class_in_neither_is_null_and_out_of_the_mean(done: Command, tmp_path: Path) -> None:
@@ -155,6 +190,7 @@ def test_a_mask_without_partner_is_named(done: Command, street: Path, worse: Pat
         ["evaluate", "--prediction", "x"],
         ["evaluate", "p.maskwright", "--prediction", "x", "--truth", "y"],
         ["evaluate", "p.maskwright", "--classes", "camvid"],
+        ["evaluate", "--prediction", "x", "--truth", "y", "--items", "a*"],
     ],
 )
 def test_wrong_use_ends_with_2(maskwright: Command, arguments: list[str]) -> None:

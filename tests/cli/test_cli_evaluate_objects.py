@@ -182,7 +182,7 @@ def test_the_table_shows_what_was_asked_for(done: Command, nuclei: Path) -> None
     assert "mean IoU" not in only
     assert "mean boundary IoU 0." in only
     keys = set(done(*call, "--tasks", "panoptic", "--json").json)
-    assert keys == {"items", "panoptic"}
+    assert keys == {"items", "items_without_labels", "panoptic"}
 
 
 def test_masks_of_our_own_exports_bring_their_objects(

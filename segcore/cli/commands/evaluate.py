@@ -22,6 +22,12 @@ def evaluate(
     truth: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Instead of a project: true masks.")
     ] = None,
+    items: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Names of the project's items that count.")
+    ] = None,
+    states: Annotated[
+        str, typer.Option(help="States of the project's items that count, with commas, or all.")
+    ] = "all",
     classes: Annotated[
         str | None,
         typer.Option(
@@ -63,30 +69,49 @@ def evaluate(
         raise typer.BadParameter("a project has its own classes; --classes is for two folders")
     if project is not None and instances is not None:
         raise typer.BadParameter("a project knows its objects; --instances is for two folders")
+    if project is None and (items is not None or states != "all"):
+        raise typer.BadParameter("--items and --states choose among the items of a project")
     options: dict[str, Any] = {
         "tasks": None if tasks is None else parse_tasks(tasks),
         "max_detections": max_detections,
     }
     if project is not None:
-        found = _of_project(project, options)
+        found = _of_project(project, states, items, options)
     else:
         assert prediction is not None
         assert truth is not None
         found = _of_folders(prediction, truth, classes, options | {"instances": instances})
     for name in found.left_out:
         console.note(f"left out: {name}")
+    if found.without_labels:
+        console.note(
+            f"{found.without_labels:,} of {console.plural(found.items, 'item')} have no labels: "
+            "all of their truth counts as missed. Choose others with --states or --items."
+        )
     if as_json:
         console.say_json(found.to_json())
     else:
         _show(found)
 
 
-def _of_project(path: Path, options: dict[str, Any]) -> Evaluation:
+def _of_project(
+    path: Path, states: str, pattern: str | None, options: dict[str, Any]
+) -> Evaluation:
+    from segcore.projects.choosing import BadChoice, choose, parse_states
     from segcore.projects.evaluating import evaluate_project
     from segcore.store import Project
 
+    wanted = parse_states(states)
     with Project.open(path, write=False) as opened, console.progress() as stage:
-        return evaluate_project(opened, stage, **options)
+        every = states == "all" and pattern is None
+        chosen = choose(opened.items, wanted, pattern)
+        if not chosen and not every:
+            named = f" and named like {pattern}" if pattern else ""
+            raise BadChoice(
+                f"No item is {' or '.join(sorted(wanted))}{named}.",
+                "Choose others with --states or --items.",
+            )
+        return evaluate_project(opened, stage, items=None if every else chosen, **options)
 
 
 def _of_folders(
@@ -190,6 +215,8 @@ COMMAND = Command(
     "evaluate",
     evaluate,
     "Score labels against truth: IoU and Dice per class, means, pixel accuracy.\n\n"
+    "Every item of a project that has truth counts, also one without labels; how many those are "
+    "is said. --states and --items choose.\n\n"
     "These come from one confusion matrix summed over the data set. A class that is neither in "
     "truth nor predicted has no score and is out of the means.\n\n"
     "Where the truth has objects: average precision of their masks as COCO measures it (AP, AP50, "
