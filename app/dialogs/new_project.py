@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from app.dialogs.host import DialogHost
-from app.dialogs.sheet import FileField, FolderField, Form, Sheet
+from app.dialogs.sheet import FieldNote, FileField, FolderField, Form, Sheet
 from app.theme.controls import ComboBox
 from segcore.base import CLASS_PRESETS, MaskwrightError
 
@@ -51,12 +51,21 @@ class NewProjectDialog(Sheet):
             self.classes.addItem(_PRESET_TITLES.get(key, key), key)
         self.instances = QLineEdit()
         self.instances.setPlaceholderText("Masks hold classes")
+        self.group_by = QLineEdit()
+        self.group_by.setToolTip(
+            "A regular expression: the part of the name that items of one patient or sequence "
+            "have in common. Groups are held out whole."
+        )
+        self.group_by.setPlaceholderText("What names share, such as ^[^_]+; else each item alone")
         self.hold_out = QLineEdit("0.15")
         self.as_stack = QCheckBox("Open them slice by slice, without distances")
+        self.as_stack.setToolTip("For series that are tilted or lack slices.")
         form = Form()
-        form.add("Images", self.images, "Pictures, NIfTI volumes or DICOM series.")
-        form.add("Uneven series", self.as_stack, "DICOM that is tilted or lacks slices.")
-        form.add("Name", self.name)
+        self._images_note = form.add(
+            "Images", self.images, "Pictures, NIfTI volumes or DICOM series."
+        )
+        form.add("Uneven DICOM", self.as_stack)
+        self._name_note = form.add("Name", self.name)
         form.add("Kept in", self.place)
         form.add_heading("Masks")
         # Said inside the fields: with lines of their own the form is too high for a small screen.
@@ -72,12 +81,25 @@ class NewProjectDialog(Sheet):
         form.add_heading("Classes and training")
         form.add("Classes", self.classes)
         form.add("Objects of class", self.instances, "If numbers in the masks are single objects.")
-        form.add(
-            "Held out", self.hold_out, "Never trained on: a share, a pattern of names, or none."
+        self._group_note = form.add(
+            "Groups",
+            self.group_by,
+        )
+        self._held_note = form.add(
+            "Held out",
+            self.hold_out,
+            "Never trained on, by whole groups: a share, a pattern of names, or none.",
         )
         self.body.addWidget(form)
         self.body.addStretch(1)
         self.images.edit.textChanged.connect(self._suggest)
+        for edit, note in (
+            (self.images.edit, self._images_note),
+            (self.name, self._name_note),
+            (self.group_by, self._group_note),
+            (self.hold_out, self._held_note),
+        ):
+            edit.textChanged.connect(lambda _, note=note: note.complain(""))
         self.coco.edit.textChanged.connect(self._take_coco)
         self._take_coco("")
         self.advanced.connect(self._advance)
@@ -142,6 +164,7 @@ class NewProjectDialog(Sheet):
             labels=self.labels.path,
             classes=ClassSet.load(chosen) if chosen else None,
             instances=self.instances.text().strip() or None,
+            group_by=self.group_by.text().strip() or None,
             hold_out=HoldOut.parse(self.hold_out.text().strip() or "none"),
             as_stack=self.as_stack.isChecked(),
             coco=coco,
@@ -150,6 +173,8 @@ class NewProjectDialog(Sheet):
 
     def run(self) -> None:
         """Make the project beside the GUI thread, then open it."""
+        if self._complains():
+            return
         try:
             plan = self.plan()
         except MaskwrightError as error:
@@ -165,6 +190,32 @@ class NewProjectDialog(Sheet):
             return create_project(plan, told.emit)
 
         self.host.workspace.background.run(work, self._done, self._failed)
+
+    def _complains(self) -> bool:
+        """Say under its field what is missing or cannot be read; the first one gets the focus."""
+        from segcore.projects.splits import BadSplit, HoldOut, groups_of
+
+        wrong: list[QWidget] = []
+
+        def complain(field: QWidget, note: FieldNote, text: str) -> None:
+            note.complain(text)
+            wrong.append(field)
+
+        if self.images.path is None:
+            complain(self.images, self._images_note, "Choose a folder of images.")
+        if not self.name.text().strip():
+            complain(self.name, self._name_note, "Give the project a name.")
+        for field, note, check in (
+            (self.group_by, self._group_note, lambda text: groups_of([], text or None)),
+            (self.hold_out, self._held_note, lambda text: HoldOut.parse(text or "none")),
+        ):
+            try:
+                check(field.text().strip())
+            except BadSplit as error:
+                complain(field, note, str(error))
+        if wrong:
+            wrong[0].setFocus()
+        return bool(wrong)
 
     def _advance(self, title: str, done: int, total: int) -> None:
         self.show_progress(done, total)

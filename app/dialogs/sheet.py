@@ -104,16 +104,14 @@ class Form(QWidget):
         self._grid.setColumnStretch(1, 1)
         self._rows = 0
 
-    def add(self, title: str, field: QWidget, help_text: str = "") -> ThemedLabel:
-        """One row; gives the label of the sentence."""
+    def add(self, title: str, field: QWidget, help_text: str = "") -> FieldNote:
+        """One row; gives the sentence under the field."""
         name = label(title)
         name.setBuddy(field)
         field.setAccessibleName(title)
         self._grid.addWidget(name, self._rows, 0, Qt.AlignmentFlag.AlignVCenter)
         self._grid.addWidget(field, self._rows, 1)
-        said = label(help_text, kind="small", tone="muted")
-        said.setWordWrap(True)
-        said.setVisible(bool(help_text))
+        said = FieldNote(help_text)
         self._grid.addWidget(said, self._rows + 1, 1)
         self._rows += 2
         return said
@@ -127,6 +125,27 @@ class Form(QWidget):
     def add_wide(self, field: QWidget) -> None:
         self._grid.addWidget(field, self._rows, 0, 1, 2)
         self._rows += 1
+
+
+class FieldNote(ThemedLabel):
+    """The sentence under a field: what it is for, or what is wrong with what it holds.
+
+    Parameters
+    ----------
+    help_text : what it is for; "" takes no room.
+    """
+
+    def __init__(self, help_text: str = "") -> None:
+        super().__init__(help_text, "small")
+        self._help = help_text
+        self.setWordWrap(True)
+        self.complain("")
+
+    def complain(self, text: str) -> None:
+        """Say what is wrong; "" has the help stand there again."""
+        self.setText(text or self._help)
+        self.set_tone("danger" if text else "muted")
+        self.setVisible(bool(self.text()))
 
 
 class FolderField(QWidget):

@@ -211,8 +211,39 @@ def test_a_form_that_is_not_filled_says_what_is_missing(make_window: Make) -> No
     dialog = NewProjectDialog(make_window())
     with pytest.raises(MaskwrightError, match="folder of images"):
         dialog.plan()
-    dialog.run()
-    assert dialog.error.text() == "Choose a folder of images."
+    dialog.open()
+    QTest.mouseClick(dialog.main_button, LEFT)
+    notes = (dialog._images_note, dialog._name_note)
+    assert [note.text() for note in notes] == [
+        "Choose a folder of images.",
+        "Give the project a name.",
+    ]
+    assert all(note.property("tone") == "danger" for note in notes)
+    below = dialog.images.mapTo(dialog, QPoint()).y() + dialog.images.height()
+    assert 0 <= notes[0].mapTo(dialog, QPoint()).y() - below <= 12
+    QTest.keyClicks(dialog.images.edit, "/pictures/of cats")
+    assert [note.property("tone") for note in notes] == ["muted", "muted"]
+    assert notes[0].text().startswith("Pictures")
+    dialog.close()
+
+
+def test_groups_are_asked_for_and_held_out_whole(
+    make_window: Make, camvid_project: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    window = make_window()
+    dialog = NewProjectDialog(window, images=camvid_project.parent / "images")
+    dialog.open()
+    dialog.name.setText("grouped")
+    dialog.place.set_path(tmp_path)
+    QTest.keyClicks(dialog.group_by, "(")
+    QTest.mouseClick(dialog.main_button, LEFT)
+    assert "not a regular expression" in dialog._group_note.text()
+    dialog.group_by.clear()
+    QTest.keyClicks(dialog.group_by, "^[^_]+")
+    assert dialog._group_note.property("tone") == "muted"
+    QTest.mouseClick(dialog.main_button, LEFT)
+    qtbot.waitUntil(lambda: window.workspace.item is not None, timeout=30_000)
+    assert {item.group for item in window.workspace.project.items} == {"0016E5"}
 
 
 def test_classes_are_changed_together_or_not_at_all(make_window: Make, project_path: Path) -> None:
