@@ -38,6 +38,17 @@ def option_widgets(
     return made
 
 
+def what_is_on(part: tuple[QWidget, ...]) -> list[str]:
+    """The switches and restrictions of an option's controls that are on, in words."""
+    said = []
+    for widget in part:
+        if isinstance(widget, KeyButton) and widget.isChecked():
+            said.append(widget.text())
+        elif isinstance(widget, ComboBox) and widget.currentIndex() > 0:
+            said.append(f"{widget.accessibleName()} {widget.currentText()}")
+    return said
+
+
 def _command(actions: ActionSet, action_id: str) -> tuple[QWidget, ...]:
     row, qt = actions.rows[action_id], actions.qt[action_id]
     made = KeyButton(row.title, row.icon)

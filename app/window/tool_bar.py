@@ -14,9 +14,10 @@ from app.actions.action_set import ActionSet
 from app.theme.buttons import KeyButton, SplitButton, connect
 from app.theme.controls import ComboBox, icon_button, label, line, swatch_icon
 from app.theme.icons import icon
+from app.theme.more_button import MoreButton
 from app.theme.theme import theme
 from app.tools import BY_ID
-from app.window.options import option_widgets
+from app.window.options import option_widgets, what_is_on
 from app.workspace import Workspace
 
 
@@ -40,7 +41,7 @@ class ToolBar(QWidget):
         self._options_layout.setContentsMargins(0, 0, 0, 0)
         self._options_layout.setSpacing(8)
         self._option_parts: list[tuple[QWidget, ...]] = []
-        self.more = icon_button("ellipsis", "More options of this tool")
+        self.more = MoreButton("More options of this tool")
         self.undo, self.redo = self._action_button("mask.undo"), self._action_button("mask.redo")
         self.previous = self._action_button("queue.previous")
         self.next = self._action_button("queue.next")
@@ -105,6 +106,8 @@ class ToolBar(QWidget):
     def _connect(self) -> None:
         workspace = self._workspace
         workspace.tool_changed.connect(self._show_tool)
+        # Later than the options' own controls, which ask the same signal.
+        workspace.tool_options_changed.connect(self._mark_more, Qt.ConnectionType.QueuedConnection)
         workspace.classes_changed.connect(self._show_classes)
         workspace.active_class_changed.connect(self._show_active)
         workspace.item_requested.connect(self._show_position)
@@ -226,6 +229,12 @@ class ToolBar(QWidget):
                 widget.setVisible(not hidden)
             if hidden:
                 self.more.show()
+        self._mark_more()
+
+    def _mark_more(self, *_: object) -> None:
+        """What is on must be seen, also where its control has no room: it changes every stroke."""
+        hidden = [part for part in self._option_parts if part[0].isHidden()]
+        self.more.show_on([text for part in hidden for text in what_is_on(part)])
 
     def _show_more(self) -> None:
         from PySide6.QtWidgets import QMenu, QWidgetAction

@@ -261,3 +261,26 @@ def test_save_elsewhere_copies_the_project(
     qtbot.waitUntil(lambda: toast.text.text().startswith("Saved in"), timeout=20_000)
     with Project.open(tmp_path / "other disk" / project_path.name, write=False) as copy:
         assert len(copy.items) == 3
+
+
+def test_the_more_button_says_what_is_on_behind_it(
+    make_window: Make, project_path: Path, qtbot: Any
+) -> None:
+    window = make_window(project_path, (1100, 696))
+    more, workspace = window.tool_bar.more, window.workspace
+    workspace.set_tool("brush")
+    assert more.isVisible()
+    assert more.on == ()
+    before = more.grab().toImage()
+    QTest.keyClick(window.canvas, Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: more.on == ("Keep mine",))
+    assert "Keep mine" in more.toolTip()
+    assert more.grab().toImage() != before
+    workspace.set_tool_option("only_over", 4)
+    qtbot.waitUntil(lambda: more.on == ("Only over Road", "Keep mine"))
+    workspace.set_tool_option("only_over", "any")
+    workspace.set_tool_option("keep_mine", False)
+    qtbot.waitUntil(lambda: more.on == ())
+    workspace.set_tool_option("keep_mine", True)
+    window.resize(1900, 900)
+    assert more.on == ()  # its own button shows it
