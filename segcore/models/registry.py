@@ -7,9 +7,10 @@ list what there is.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from segcore.base import ClassSet, MaskwrightError, plugins
 from segcore.models.prepare import Preparation
@@ -151,7 +152,8 @@ class Architecture:
 
 
 _TABLE: dict[str, Architecture] = {}
-_loaded = False
+_filling = threading.RLock()
+_state: Literal["empty", "filling", "full"] = "empty"
 _plugins: tuple[plugins.Plugin, ...] = ()
 
 
@@ -201,13 +203,23 @@ def register(
 
 
 def architectures() -> Mapping[str, Architecture]:
-    """Every architecture by name, those of installed plug-ins included."""
-    global _loaded, _plugins
-    if not _loaded:
-        _loaded = True
-        for module in _FAMILY_MODULES:
-            importlib.import_module(module)
-        _plugins = plugins.load_plugins(plugins.MODELS)
+    """Every architecture by name, those of installed plug-ins included; for any thread."""
+    global _state, _plugins
+    if _state == "full":
+        return _TABLE
+    # Another thread waits: a table that is half full would be taken for the whole one. What asks
+    # while it is being loaded itself, such as a plug-in, does so in this thread.
+    with _filling:
+        if _state == "empty":
+            _state = "filling"
+            try:
+                for module in _FAMILY_MODULES:
+                    importlib.import_module(module)
+                _plugins = plugins.load_plugins(plugins.MODELS)
+                _state = "full"
+            finally:
+                if _state == "filling":
+                    _state = "empty"  # the next one who asks hears what is wrong, too
     return _TABLE
 
 

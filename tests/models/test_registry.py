@@ -26,6 +26,43 @@ def test_listing_the_architectures_loads_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_thread_that_asks_while_the_table_is_being_filled_waits_for_the_whole_of_it() -> None:
+    code = (
+        "import importlib, threading\n"
+        "from segcore.models import registry\n"
+        "begun, asked = threading.Event(), threading.Event()\n"
+        "whole = importlib.import_module\n"
+        "def slow(name):\n"
+        "    begun.set()\n"
+        "    asked.wait(0.01)\n"  # time for the second thread, which must not get through
+        "    return whole(name)\n"
+        "registry.importlib.import_module = slow\n"
+        "first = threading.Thread(target=registry.architectures)\n"
+        "first.start()\n"
+        "begun.wait()\n"
+        "found = len(registry.architectures())\n"
+        "asked.set()\n"
+        "first.join()\n"
+        "print(found == len(registry._FAMILY_MODULES), registry.architecture('fpn').name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "fpn"]
+
+
+def test_a_family_that_does_not_load_is_told_of_each_time_it_is_asked_for() -> None:
+    code = (
+        "from segcore.models import registry\n"
+        "registry._FAMILY_MODULES += ('segcore.models.not_there',)\n"
+        "for _ in range(2):\n"
+        "    try:\n"
+        "        registry.architectures()\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        print(error.name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["segcore.models.not_there"] * 2
+
+
 def test_a_second_architecture_of_one_name_is_an_error() -> None:
     assert "unet" in architectures()
     with pytest.raises(ValueError, match="unet"):
