@@ -26,7 +26,8 @@ def _deep(w: Workspace) -> bool:
 
 def _ended(w: Workspace) -> bool:
     view = w.runs.view
-    return view is not None and view.state in ("done", "cancelled") and not view.promoted
+    ended = view is not None and view.state in ("done", "cancelled") and not view.promoted
+    return ended and not w.read_only
 
 
 ALWAYS = Condition(lambda w: True, "")

@@ -63,11 +63,12 @@ class TrainingPanel(QWidget):
         self.promote = button("Promote", "arrow-up-to-line", run=workspace.runs.promote)
         self.back = button("Go back", "history", run=workspace.runs.go_back)
         self.again = button("New run", "rotate-ccw", run=self._new_run)
+        self.other = button("", "circle-check", tone="link", run=self._show_other)
         self._fresh = False
         self._lay_out()
         workspace.run_changed.connect(self.refresh)
         workspace.item_state_changed.connect(lambda _: self._look_soon())
-        workspace.project_closed.connect(self.refresh)
+        workspace.project_closed.connect(self._forget)
         self.before.looked.connect(self.refresh)
         workspace.runs.beginning_chosen.connect(self._begin_anew)
         theme().changed.connect(self.refresh)
@@ -140,6 +141,7 @@ class TrainingPanel(QWidget):
         foot.setContentsMargins(16, 12, 16, 12)
         foot.setSpacing(12)
         foot.addLayout(note)
+        foot.addWidget(self.other, 0, Qt.AlignmentFlag.AlignLeft)
         foot.addLayout(buttons)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -180,6 +182,14 @@ class TrainingPanel(QWidget):
         self.before.look()
         self.refresh()
 
+    def _show_other(self) -> None:
+        self._fresh = False
+        self._workspace.runs.show_next()
+
+    def _forget(self) -> None:
+        self._fresh = False
+        self.refresh()
+
     def _begin_anew(self, _: object) -> None:
         if not self._workspace.runs.is_running:
             self._new_run()
@@ -205,6 +215,10 @@ class TrainingPanel(QWidget):
         if view is None:
             self._title.setText("Fine-tune")
             self._about.setText("Teaches a model with your corrections; painting goes on.")
+        waiting = [] if running else runs.others
+        self.other.setVisible(bool(waiting))
+        if waiting:
+            self.other.setText(f"Show {waiting[0].name}, which ended as well")
             why = self.before.why_not
             if runs.starting:
                 why = "Freezing the items that are learned from."
@@ -215,6 +229,8 @@ class TrainingPanel(QWidget):
 
     def _show_run(self, view: RunView) -> None:
         self._title.setText(
+        if self.isVisible():
+            runs.note_seen()
             {
                 "done": "Fine-tuned",
                 "failed": "Fine-tuning failed",
@@ -228,7 +244,7 @@ class TrainingPanel(QWidget):
         self._bar.setValue(round(view.share * 1000))
         self._step.setText(f"Step {view.step:,} of {view.steps:,}" if view.steps else "Preparing")
         self._rate.setText(f"{view.rate:.1f} steps/s" if view.rate and view.is_running else "")
-        left = view.seconds_left
+        left = view.seconds_left if view.state == "running" else None
         self._left.setText("" if left is None else f"{_time_left(left)} left")
         self._loss.show_points(view.losses, view.steps)
         self._loss_now.setText(f"{view.losses[-1][1]:.3f}" if view.losses else "")
@@ -247,7 +263,9 @@ class TrainingPanel(QWidget):
     def _decide(self, view: RunView) -> None:
         ended = view.state in ("done", "cancelled")
         self.promote.setText(f"Promote {view.name}")
-        self.promote.setEnabled(ended)
+        read_only = self._workspace.read_only
+        self.promote.setEnabled(ended and not read_only)
+        self.promote.setToolTip("Open the project for writing first." if read_only else "")
         better = wins(view)
         set_tone(self.promote, "primary" if ended and better else "")
         if view.promoted:
@@ -257,6 +275,8 @@ class TrainingPanel(QWidget):
         elif not ended:
             when = f"step {view.steps:,}" if view.steps else "the end"
             self._say(f"Promote opens at {when}, when the held-out score is final.", "info")
+        elif view.state == "cancelling":
+            self._say("It stops after its step, and keeps what it has learned.", "info")
         elif view.new_mean is None or view.old_mean is None:
             note = view.note or "not measured"
             self._say(f"{note[:1].upper()}{note[1:]}. No recommendation.", "info")

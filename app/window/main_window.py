@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
         workspace.settings.changed.connect(self._setting_changed)
         self.rescue = Rescue(workspace, self)
         workspace.fill_asked.connect(lambda _: self.show_dialog("accept_fill"))
+        workspace.training_asked.connect(lambda: self.show_training(True))
         self.queue.collapse_asked.connect(self._hide_queue)
         self.canvas_widget.settled.connect(self._first_picture)
         self._core_started = False

@@ -63,6 +63,8 @@ class Choices(QObject):
     core_changed = Signal(str)
     save_asked = Signal()
     """The disk takes nothing more: a person wants to save elsewhere."""
+    training_asked = Signal()
+    """The fine-tuning sheet is to be shown."""
     fill_asked = Signal(int)
     """An item with so many unlabelled pixels is to be accepted: which class do they get?"""
 

@@ -41,10 +41,10 @@ def current_model(project: Any) -> ModelRow | None:
 
 
 def promoted_name(project: Any) -> str:
-    """Name of the promoted model, or ""."""
-    from segcore.projects.promotion import promoted
+    """Name of the model that a person promoted, so that there is a way back, or ""."""
+    from segcore.projects.promotion import promoted, way_back
 
-    return promoted(project) or ""
+    return (promoted(project) or "") if way_back(project) else ""
 
 
 @dataclass(frozen=True)

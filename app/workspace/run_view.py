@@ -20,11 +20,12 @@ class RunView:
     Parameters
     ----------
     path : the run folder.
-    state : preparing, running, cancelling, done, failed, cancelled, lost.
+    state : preparing, running, cancelling (asked to stop), done, failed, cancelled, lost.
     losses : (step, loss) of each step told.
     scores : (step, mean IoU on held-out items) of the new model.
     old, new : class name -> IoU on held-out items; None where not measured.
     old_mean, new_mean : their means, or None.
+    seen : somebody looked at how it ended.
     note : such as "same sequence" or "not measured".
     """
 
@@ -49,6 +50,7 @@ class RunView:
     reason: str = ""
     device: str = ""
     promoted: bool = False
+    seen: bool = False
     _read: int = 0
 
     @property
@@ -81,7 +83,7 @@ class RunView:
         """Take in one event."""
         kind = event.get("kind")
         if kind == "started":
-            self.state = "running"
+            self._goes_on()
             self.started = float(event.get("time", time.time()))
             self.steps = int(event.get("steps") or self.steps)
             self.device = str(event.get("device") or self.device)
@@ -90,8 +92,7 @@ class RunView:
             self.losses = [point for point in self.losses if point[0] <= begun]
             self.scores = [point for point in self.scores if point[0] <= begun]
         elif kind == "step" and "loss" in event:
-            if self.state == "preparing":
-                self.state = "running"
+            self._goes_on()
             self.step, self.steps = int(event["step"]), int(event.get("steps") or self.steps)
             self.losses.append((self.step, float(event["loss"])))
             self.rate = float(event.get("rate") or 0.0)
@@ -103,6 +104,15 @@ class RunView:
             self.state = str(kind)
             self.seconds_left = None
             self.reason = str(event.get("reason") or event.get("message") or "")
+
+    def _goes_on(self) -> None:
+        if self.state != "cancelling":  # it does what it was doing until it has stopped
+            self.state = "running"
+
+    def lose(self) -> None:
+        """Its process has gone without a word."""
+        self.state, self.seconds_left = "lost", None
+        self.reason = "Its process was ended from outside. Resume goes on with it."
 
     def _take_scores(self, event: dict[str, Any]) -> None:
         self.scored_step = int(event.get("step") or self.step)

@@ -14,19 +14,26 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.workspace.crops import CropPreview
 from app.workspace.measuring import Measuring
-from app.workspace.messages import Message
+from app.workspace.messages import Message, Remedy
 from app.workspace.models import Beginning, current_model
 from app.workspace.run_view import RunView, view_of
+from segcore.base import MaskwrightError
 
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
     from segcore.projects.training import NewRun
 
 _POLL_MS = 400
+_ENDED_KEY = "run-ended"
 
 
 class Runs(QObject):
-    """Follows the run that matters: the running one, else the last that ended."""
+    """Follows the run that matters: the running one, else the last that ended.
+
+    Attributes
+    ----------
+    others : further runs that ended while nobody was looking.
+    """
 
     beginning_chosen = Signal(object)
     """Somebody chose elsewhere what the next training begins with: a `Beginning`."""
@@ -35,6 +42,7 @@ class Runs(QObject):
         super().__init__(workspace)
         self._workspace = workspace
         self.view: RunView | None = None
+        self.others: list[RunView] = []
         self.starting = False
         self.measuring = Measuring(self)
         self.crops = CropPreview(workspace, self)
@@ -49,40 +57,99 @@ class Runs(QObject):
     # -- finding ------------------------------------------------------------------------------
 
     def find(self) -> None:
-        """Look for a run of this project that still goes on: a trainer outlives its window."""
+        """Look for runs of this project that go on, or ended while nobody was looking.
+
+        A trainer outlives its window. The one that goes on is followed; else the last that ended
+        is offered, and the others wait in `others`.
+        """
         project = self._workspace.project
         if project is None:
             return
 
-        def look() -> RunView | None:
+        def look() -> tuple[list[RunView], bool]:
+            from segcore.projects import promotion
             from segcore.service import trainer
             from segcore.train import runs
 
-            for run in runs.find_runs(project.runs_dir):
-                if runs.state(run) == "running":
-                    trainer.make_room(run)
-                    view = view_of(run)
-                    view.read_events()
-                    return view
-            return None
+            landed = [] if project.read_only else promotion.land_waiting(project)
+            ended = promotion.waiting(project)
+            # Not those whose process lives: one may have ended, and be about to.
+            going_on = [run for run in runs.find_runs(project.runs_dir) if _goes_on(run)]
+            for run in going_on:
+                trainer.make_room(run)
+            return [_read_view(run) for run in (*going_on, *ended)], bool(landed)
 
-        def found(view: RunView | None) -> None:
-            if view is not None and project is self._workspace.project:
-                self.follow(view)
+        def found(result: tuple[list[RunView], bool]) -> None:
+            views, landed = result
+            if project is not self._workspace.project:
+                return
+            if landed:
+                self._workspace.models_changed.emit()
+            ended = [view for view in views if not view.is_running]
+            if self.is_running or self.view is not None:
+                self.others = ended
+                return
+            first = next((view for view in views if view.is_running), None) or (
+                ended[0] if ended else None
+            )
+            self.others = [view for view in ended if view is not first]
+            if first is not None:
+                self.follow(first)
+            if ended:
+                self._offer(ended)
 
         self._workspace.background.run(look, found)
 
     def follow(self, view: RunView) -> None:
         self.view = view
-        self._timer.start()
+        if view.is_running:
+            self._timer.start()
         self._workspace.run_changed.emit(view)
 
+    def show_next(self) -> None:
+        """Show the next run that ended while nobody was looking."""
+        if self.others and not self.is_running:
+            self.follow(self.others.pop(0))
+
+    def note_seen(self) -> None:
+        """Somebody looks at how the run ended: it is not offered again."""
+        view, project = self.view, self._workspace.project
+        if view is None or view.is_running or view.seen or project is None:
+            return
+        view.seen = True
+        self._workspace.withdraw(_ENDED_KEY)
+        if not project.read_only:  # else whoever writes has yet to decide
+            from segcore.train import runs
+
+            self._workspace.background.run(lambda: runs.note_seen(view.path), lambda _: None)
+
+    def _offer(self, ended: list[RunView]) -> None:
+        """Say what ended while nobody was looking, until somebody looks at it."""
+        done = [view.name for view in ended if view.state == "done"]
+        names = done or [view.name for view in ended]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        have = "have" if more else "has"
+        self._workspace.post(
+            Message(
+                f"{names[0]}{more} {have} finished." if done else f"{names[0]}{more} stopped.",
+                kind="banner",
+                tone="success" if done else "warning",
+                key=_ENDED_KEY,
+                hint="Old and new stand side by side in the sheet." if done else "",
+                remedy=Remedy("Show", self._workspace.training_asked.emit),
+            )
+        )
+
     def forget(self) -> None:
+        """The project is being closed; nothing of its runs stays on screen."""
         self.measuring.stop(closing=True)
         self.crops.stop(closing=True)
         self._timer.stop()
         self.view = None
+        self.others = []
         self.starting = False
+        self._workspace.withdraw(_ENDED_KEY)
+        self._workspace.run_changed.emit(None)
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -104,20 +171,33 @@ class Runs(QObject):
         settings = settings_of(workspace, recipe)
 
         def prepare() -> Path:
+            from segcore.projects import promotion
             from segcore.projects.training import prepare_run
             from segcore.service import trainer
 
             project.scribe.flush()
             run = prepare_run(project, new_run(project, settings, beginning))
+            promotion.hold(project)
             trainer.launch(run)
             return run
 
+        # The project may be closed meanwhile; the trainer goes on, and is found again there.
+        def started(run: Path) -> None:
+            if project is workspace.project:
+                self._started(run)
+
+        def not_started(error: Exception) -> None:
+            if project is workspace.project:
+                self._not_started(error)
+            else:
+                workspace.report(error)
+
         workspace.run_changed.emit(None)
-        workspace.background.run(prepare, self._started, self._not_started)
+        workspace.background.run(prepare, started, not_started)
 
     def cancel(self) -> None:
         """Ask the run to stop; it keeps its last checkpoint."""
-        if self.view is not None and self.view.is_running:
+        if self.view is not None and self.view.is_running and self.view.state != "cancelling":
             from segcore.train import runs
 
             runs.request_cancel(self.view.path)
@@ -126,18 +206,21 @@ class Runs(QObject):
 
     def resume(self) -> None:
         """Let a run go on that lost its process."""
-        view = self.view
-        if view is None or view.state not in ("lost", "failed"):
+        view, project = self.view, self._workspace.project
+        if project is None or view is None or view.state not in ("lost", "failed"):
             return
 
         def work() -> None:
+            from segcore.projects import promotion
             from segcore.service import trainer
 
+            promotion.hold(project)
             trainer.launch(view.path)
 
         def done(_: None) -> None:
-            view.state, view.reason = "preparing", ""
-            self.follow(view)
+            if project is self._workspace.project:
+                view.state, view.reason, view.seen = "preparing", "", False
+                self.follow(view)
 
         self._workspace.background.run(work, done)
 
@@ -231,9 +314,7 @@ class Runs(QObject):
             if view is not self.view:
                 return
             if view.is_running and not alive:
-                view.state = "lost"
-                view.seconds_left = None
-                view.reason = "Its process was ended from outside. Resume goes on with it."
+                view.lose()
                 changed = True
             if changed:
                 self._workspace.run_changed.emit(view)
@@ -245,12 +326,35 @@ class Runs(QObject):
 
     def _tell_end(self, view: RunView) -> None:
         if view.state == "done":
-            self._workspace.tell(f"{view.name} has learned")
+            show = ("Show", self._workspace.training_asked.emit)
+            self._workspace.tell(f"{view.name} has learned", show)
         elif view.state in ("failed", "lost"):
             self._workspace.post(
                 Message(f"{view.name} did not finish.", tone="warning", hint=view.reason)
             )
         self._workspace.models_changed.emit()
+
+
+def _goes_on(run: Path) -> bool:
+    from segcore.train import runs
+
+    try:
+        return runs.state(run) == "running"
+    except MaskwrightError:  # a damaged folder keeps nobody from the others
+        return False
+
+
+def _read_view(run: Path) -> RunView:
+    """A view with all that was told so far. For threads beside the GUI."""
+    from segcore.train import runs
+
+    view = view_of(run)
+    view.read_events()
+    if runs.state(run) == "lost":
+        view.lose()
+    elif view.is_running and runs.is_cancel_asked(run):
+        view.state = "cancelling"
+    return view
 
 
 def settings_of(workspace: Workspace, recipe: Any = None) -> dict[str, Any]:

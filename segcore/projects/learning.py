@@ -1,4 +1,4 @@
-"""Train a prepared run in this process, and bring the model home to its project. Loads torch.
+"""Train a prepared run in this process, while somebody looks on. Loads torch.
 
 The window starts a process of its own instead (`segcore.service.trainer`); the same function works
 there.
@@ -12,15 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segcore.projects.promotion import land
-from segcore.store.database import DATABASE
 from segcore.train import read_events, runs, train
+from segcore.train.landing import home
 
 _LOOK_S = 0.5
 
 
 def run_here(run_dir: Path, advance: Callable[[int, int], None]) -> dict[str, Any]:
-    """Train, and put the model into ``models/NAME`` of the project whose run it is.
+    """Train, and tell meanwhile how far it is.
 
     Parameters
     ----------
@@ -34,14 +33,13 @@ def run_here(run_dir: Path, advance: Callable[[int, int], None]) -> dict[str, An
     ------
     MaskwrightError : something a person can mend.
     """
-    with _following(run_dir, advance):
-        report = train(run_dir)
-    report["model"] = str(run_dir.absolute() / runs.RESULT)
-    project = run_dir.absolute().parent.parent
-    # A run that was stopped half-way can go on; only a finished one is a model of the project.
-    if not report["cancelled"] and (project / DATABASE).is_file():
-        name = land(run_dir, project / "models")
-        report["model"] = str(project / "models" / name)
+    try:
+        with _following(run_dir, advance):
+            report = train(run_dir)
+    finally:
+        runs.note_seen(run_dir)  # whoever asked is told here; no window need offer it
+    landed = None if report["cancelled"] else home(run_dir)
+    report["model"] = str(landed or run_dir.absolute() / runs.RESULT)
     return report
 
 

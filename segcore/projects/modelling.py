@@ -10,6 +10,7 @@ from segcore.base import BadFile, MaskwrightError
 from segcore.models.built_in import BUILT_IN
 from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 from segcore.store import Project
+from segcore.train.landing import DRAFT
 
 
 class NoModel(MaskwrightError):
@@ -92,4 +93,5 @@ def _promoted(project: Project) -> str:
 
 
 def _is_model(folder: Path) -> bool:
-    return (folder / TENSORS).is_file() and (folder / DESCRIPTION).is_file()
+    whole = not folder.name.endswith(DRAFT)
+    return whole and (folder / TENSORS).is_file() and (folder / DESCRIPTION).is_file()

@@ -6,15 +6,15 @@ first entry is the model that predicted before anything was promoted. No torch.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from pathlib import Path
 
 from segcore.base import BadFile, MaskwrightError
-from segcore.models.spec import DESCRIPTION, TENSORS
 from segcore.projects.modelling import NoModel, find_model, known_models
 from segcore.store import Project
 from segcore.train import runs
+from segcore.train.landing import land
 
 FILE = "promoted.json"
 
@@ -35,6 +35,7 @@ def promote(project: Project, run_dir: Path) -> str:
     row = _row_so_far(project)
     name = land(run_dir, project.models_dir)
     _write(project, [*[entry for entry in row if entry != name], name])
+    runs.note_seen(run_dir)
     return name
 
 
@@ -61,27 +62,60 @@ def demote(project: Project) -> str | None:
     return row[-2]
 
 
-def land(run_dir: Path, models_dir: Path) -> str:
-    """Copy the result of a run to ``models/NAME``, whole or not at all; the name.
+def way_back(project: Project) -> str | None:
+    """The name of the model that `demote` goes back to, or None."""
+    row = _row(project)
+    return row[-2] if len(row) > 1 else None
+
+
+def hold(project: Project) -> None:
+    """Let what predicts now go on predicting, whatever models come along by themselves.
+
+    A finished run lands its model without asking, and the newest model predicts where nobody
+    chose one. A project without a model holds none: its first one predicts.
+    """
+    row = _row_so_far(project)
+    if row and not _row(project):
+        project.models_dir.mkdir(parents=True, exist_ok=True)
+        _write(project, row)
+
+
+def waiting(project: Project) -> list[Path]:
+    """Runs that ended and that nobody has looked at, the last to end first."""
+    chosen = _row(project)
+    found = []
+    for run_dir in runs.find_runs(project.runs_dir):
+        with contextlib.suppress(BadFile):
+            ended = runs.ended_at(run_dir)
+            name = runs.read_run(run_dir).name
+            if ended is not None and not runs.is_seen(run_dir) and name not in chosen:
+                found.append((ended, run_dir))
+    return [run_dir for _, run_dir in sorted(found, reverse=True)]
+
+
+def land_waiting(project: Project) -> list[str]:
+    """Land the models of finished runs that nobody has looked at and that are no models yet.
+
+    The trainer does so at its end; one whose disk was full could not. Their names.
 
     Raises
     ------
-    BadFile : the run has no result.
+    MaskwrightError : which model predicts cannot be kept.
+    OSError : the project cannot be written to.
     """
-    name = runs.read_run(run_dir).name
-    result = run_dir / runs.RESULT
-    if not all((result / part).is_file() for part in (TENSORS, DESCRIPTION)):
-        raise BadFile(f"The run {name} has no model yet.", "Wait until it is done.")
-    target = models_dir / name
-    draft = models_dir / f"{name}.part"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    for part in (TENSORS, DESCRIPTION):
-        shutil.copyfile(result / part, draft / part)
-    if target.exists():  # the same run again, resumed and finished
-        shutil.rmtree(target)
-    draft.rename(target)
-    return name
+    there = known_models(project.models_dir, built_in=False)
+    missing = [
+        run_dir
+        for run_dir in waiting(project)
+        if runs.state(run_dir) == "done" and runs.read_run(run_dir).name not in there
+    ]
+    if missing:
+        hold(project)
+    landed = []
+    for run_dir in missing:
+        with contextlib.suppress(BadFile):
+            landed.append(land(run_dir, project.models_dir))
+    return landed
 
 
 def _row_so_far(project: Project) -> list[str]:

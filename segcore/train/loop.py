@@ -19,6 +19,7 @@ from segcore.infer.device import Device, choose_device
 from segcore.train import runs
 from segcore.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.train.frozen import read_frozen
+from segcore.train.landing import bring_home
 from segcore.train.result import old_against_new, write_result
 from segcore.train.work import set_up
 
@@ -30,7 +31,8 @@ def train(run_dir: Path, *, device: str | None = None) -> dict[str, Any]:
 
     Returns
     -------
-    The report, as in ``result/report.json``.
+    The report, as in ``result/report.json``. The model of a finished run of a project is in the
+    project's ``models/NAME`` as well.
 
     Raises
     ------
@@ -144,6 +146,11 @@ def _train(
 def _wait_while_paused(run_dir: Path, stopped: Callable[[], bool]) -> None:
     while runs.is_paused(run_dir) and not stopped() and not (run_dir / runs.CANCEL).exists():
         time.sleep(0.05)
+    if not cancelled:  # one that was stopped half-way can go on, and is no model of the project
+        try:
+            bring_home(run_dir)
+        except OSError as error:  # the result is there, and can be promoted when there is room
+            note(f"not among the models: {error.strerror or error}")
 
 
 @contextlib.contextmanager

@@ -7,10 +7,12 @@ events.jsonl   one JSON object a line, appended
 checkpoint/    the last state, to resume from
 result/        model.safetensors, model.json, report.json
 cancel, pause  files whose presence asks for it
+seen           a file: somebody looked at how the run ended
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -33,6 +35,7 @@ REPORT = "report.json"
 BASE = "base"
 CANCEL = "cancel"
 PAUSE = "pause"
+SEEN = "seen"
 PAUSE_SECONDS = 20.0  # a pause that nobody renews ends: whoever asked may have died
 
 State = Literal["prepared", "running", "done", "failed", "cancelled", "lost"]
@@ -224,7 +227,8 @@ def claim(run_dir: Path) -> Run:
     import psutil
 
     run = read_run(run_dir)
-    if is_alive(run) and run.process is not None and run.process["pid"] != os.getpid():
+    mine = run.process is not None and run.process["pid"] == os.getpid()
+    if is_alive(run) and run.process is not None and not mine:
         raise MaskwrightError(
             f"Process {run.process['pid']} works on the run {run.name}.",
             "Wait for it, or cancel it.",
@@ -234,8 +238,11 @@ def claim(run_dir: Path) -> Run:
         "started": psutil.Process().create_time(),
         "host": socket.gethostname(),
     }
+    if run.process is not None and not mine:
+        withdraw_cancel(run_dir)  # it asked a trainer that died before it could stop
     run = replace(run, process=process)
     write_run(run_dir, run)
+    (run_dir / SEEN).unlink(missing_ok=True)  # its end is a new one
     return run
 
 
@@ -273,6 +280,33 @@ def state(run_dir: Path) -> State:
 _ENDS = ("done", "failed", "cancelled")
 
 
+def ended_at(run_dir: Path) -> float | None:
+    """When a run ended, in seconds since 1970; None while it goes on, or was never begun.
+
+    One that lost its process ended with its last event. A trainer on another machine is not seen
+    from here, so that its run goes on for all that is known.
+    """
+    if state(run_dir) not in (*_ENDS, "lost"):
+        return None
+    events, _ = read_events(run_dir)
+    process = read_run(run_dir).process
+    elsewhere = process is not None and process["host"] != socket.gethostname()
+    if elsewhere and events[-1]["kind"] not in _ENDS:
+        return None
+    return float(events[-1].get("time", 0.0))
+
+
+def is_seen(run_dir: Path) -> bool:
+    """Whether somebody looked at how the run ended."""
+    return (run_dir / SEEN).exists()
+
+
+def note_seen(run_dir: Path) -> None:
+    """Note that somebody looked at how the run ended, so that it is not offered again."""
+    with contextlib.suppress(OSError):  # to be offered once more does no harm
+        (run_dir / SEEN).touch()
+
+
 def find_runs(runs_dir: Path) -> Iterator[Path]:
     """Folders of runs directly below `runs_dir`, by name."""
     if runs_dir.is_dir():
@@ -282,8 +316,21 @@ def find_runs(runs_dir: Path) -> Iterator[Path]:
 
 
 def request_cancel(run_dir: Path) -> None:
-    """Ask the trainer to stop after its step; it keeps its checkpoint and writes a result."""
+    """Ask the trainer to stop after its step; it keeps its checkpoint and writes a result.
+
+    It holds from when the run is made, so also for a trainer that is still starting.
+    """
     (run_dir / CANCEL).touch()
+
+
+def is_cancel_asked(run_dir: Path) -> bool:
+    """Whether the trainer is asked to stop."""
+    return (run_dir / CANCEL).exists()
+
+
+def withdraw_cancel(run_dir: Path) -> None:
+    """What was asked is done, or the trainer that was asked is no more."""
+    (run_dir / CANCEL).unlink(missing_ok=True)
 
 
 def request_pause(run_dir: Path, pause: bool) -> None:
