@@ -82,7 +82,8 @@ CAN_TRAIN = Condition(
     "A fine-tuning is running, or no project is open for writing.",
 )
 TRAINING = Condition(
-    lambda w: w.runs.view is not None and w.runs.view.is_running, "No fine-tuning is running."
+    lambda w: w.runs.view is not None and w.runs.view.state in ("preparing", "running"),
+    "No fine-tuning is running, or it is being cancelled.",
 )
 RUN_ENDED = Condition(_ended, "Promote opens when a fine-tuning has ended.")
 JOBS_RUNNING = Condition(lambda w: bool(w.jobs.running), "Nothing is being predicted.")

@@ -45,6 +45,8 @@ class JobsPanel(Section):
             share = done / total
         elif self._workspace.runs.starting:
             note, share = "Preparing a fine-tuning", 0.0
+        elif run is not None and run.state == "cancelling":
+            note, share = f"Cancelling {run.name}…", run.share
         elif run is not None and run.is_running:
             note = f"Fine-tuning {run.name}"
             if run.seconds_left is not None:

@@ -207,18 +207,21 @@ class TrainingPanel(QWidget):
         self.before.show_settings(view is None and not runs.starting)
         self.start.setVisible(not running and view is None)
         self.cancel.setVisible(view is not None and running)
+        cancelling = view is not None and view.state == "cancelling"
+        self.cancel.setEnabled(not cancelling)
+        self.cancel.setText("Cancelling…" if cancelling else "Cancel run")
         useless = view is not None and view.state in ("lost", "failed")
         self.promote.setVisible(view is not None and not view.promoted and not useless)
         self.back.setVisible(view is not None and view.promoted)
         self.resume.setVisible(view is not None and view.state in ("lost", "failed"))
         self.again.setVisible(view is not None and not running)
-        if view is None:
-            self._title.setText("Fine-tune")
-            self._about.setText("Teaches a model with your corrections; painting goes on.")
         waiting = [] if running else runs.others
         self.other.setVisible(bool(waiting))
         if waiting:
             self.other.setText(f"Show {waiting[0].name}, which ended as well")
+        if view is None:
+            self._title.setText("Fine-tune")
+            self._about.setText("Teaches a model with your corrections; painting goes on.")
             why = self.before.why_not
             if runs.starting:
                 why = "Freezing the items that are learned from."
@@ -226,11 +229,11 @@ class TrainingPanel(QWidget):
             self._say(why or "Uses one processor core less while you paint.", "info")
             return
         self._show_run(view)
+        if self.isVisible():
+            runs.note_seen()
 
     def _show_run(self, view: RunView) -> None:
         self._title.setText(
-        if self.isVisible():
-            runs.note_seen()
             {
                 "done": "Fine-tuned",
                 "failed": "Fine-tuning failed",
@@ -272,11 +275,11 @@ class TrainingPanel(QWidget):
             self._say(f"{view.name} predicts from now on.", "circle-check")
         elif view.state == "failed" or view.state == "lost":
             self._say(view.reason or "The run ended without a result.", "triangle-alert")
+        elif view.state == "cancelling":
+            self._say("It stops after its step, and keeps what it has learned.", "info")
         elif not ended:
             when = f"step {view.steps:,}" if view.steps else "the end"
             self._say(f"Promote opens at {when}, when the held-out score is final.", "info")
-        elif view.state == "cancelling":
-            self._say("It stops after its step, and keeps what it has learned.", "info")
         elif view.new_mean is None or view.old_mean is None:
             note = view.note or "not measured"
             self._say(f"{note[:1].upper()}{note[1:]}. No recommendation.", "info")

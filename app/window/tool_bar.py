@@ -188,7 +188,8 @@ class ToolBar(QWidget):
         if workspace.runs.starting:
             self.fine_tune.show_state("Preparing", "loader-circle", "", True)
         elif run is not None and run.is_running:
-            text = f"Fine-tuning {round(run.share * 100)} %"
+            done = f"Fine-tuning {round(run.share * 100)} %"
+            text = "Cancelling…" if run.state == "cancelling" else done
             self.fine_tune.show_state(text, "loader-circle", "", True)
         else:
             ended = run is not None and run.state == "done" and not run.promoted

@@ -54,6 +54,8 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
         raise MaskwrightError(
             f"The run {run.name} is being trained already.", "Wait for it, or cancel it."
         )
+    if run.process is not None:  # goes on: what asked the trainer before asks no longer
+        runs.withdraw_cancel(run_dir)
     environment, threads = trainer_environment(cores)
     command = [sys.executable, "-P", "-m", "segcore.train", str(run_dir)]
     try:

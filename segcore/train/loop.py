@@ -43,11 +43,17 @@ def train(run_dir: Path, *, device: str | None = None) -> dict[str, Any]:
     log = runs.EventLog(run_dir)
     try:
         with _stop_by_signal() as stopped:
-            return _train(run_dir, run, log, choose_device(device), stopped)
+
+            def asked() -> bool:
+                return stopped() or runs.is_cancel_asked(run_dir)
+
+            return _train(run_dir, run, log, choose_device(device), asked)
     except BaseException as error:
         sentence = str(error) or type(error).__name__
         log.write("failed", reason=sentence, bug=not isinstance(error, MaskwrightError))
         raise
+    finally:
+        runs.withdraw_cancel(run_dir)
 
 
 def _train(
@@ -55,7 +61,7 @@ def _train(
     run: runs.Run,
     log: runs.EventLog,
     device: Device,
-    stopped: Callable[[], bool],
+    asked: Callable[[], bool],
 ) -> dict[str, Any]:
     # -- what is trained, on what, and how far it has come ----------------------------------
     recipe, data = run.recipe, read_frozen(run_dir)
@@ -77,7 +83,6 @@ def _train(
     )
 
     # -- the steps ----------------------------------------------------------------------------
-    (run_dir / runs.CANCEL).unlink(missing_ok=True)
     saved = reported = time.monotonic()
     first, first_seconds, cancelled = progress.step, progress.seconds, False
 
@@ -86,10 +91,10 @@ def _train(
 
     with contextlib.closing(work.batches.ahead(progress.step)) as stream:
         while progress.step < steps:
-            if stopped() or (run_dir / runs.CANCEL).exists():
+            if asked():
                 cancelled = True
                 break
-            _wait_while_paused(run_dir, stopped)
+            _wait_while_paused(run_dir, asked)
             began = time.monotonic()
             done = progress.step / steps
             if recipe.minutes is not None:
@@ -120,13 +125,15 @@ def _train(
                 log.write("checkpoint", step=progress.step)
                 saved = time.monotonic()
             if recipe.score_every and progress.step % recipe.score_every == 0:
-                scores = old_against_new(work, data, with_old=False)
-                log.write("scored", step=progress.step, **scores)
+                scores = old_against_new(work, data, with_old=False, cancel=asked)
+                if not asked():
+                    log.write("scored", step=progress.step, **scores)
     save_checkpoint(run_dir, progress, model, optimiser, mean)
     log.write("checkpoint", step=progress.step)
 
     # -- the result ---------------------------------------------------------------------------
-    scores = old_against_new(work, data)
+    scores = old_against_new(work, data, cancel=asked)
+    cancelled = cancelled or asked()
     log.write("scored", step=progress.step, **scores)
     report = scores | {
         "name": run.name,
@@ -139,18 +146,18 @@ def _train(
         "device": device.title,
     }
     write_result(run_dir, run, work, data, report)
-    log.write("cancelled" if cancelled else "done", step=progress.step, report=report)
-    return report
-
-
-def _wait_while_paused(run_dir: Path, stopped: Callable[[], bool]) -> None:
-    while runs.is_paused(run_dir) and not stopped() and not (run_dir / runs.CANCEL).exists():
-        time.sleep(0.05)
     if not cancelled:  # one that was stopped half-way can go on, and is no model of the project
         try:
             bring_home(run_dir)
         except OSError as error:  # the result is there, and can be promoted when there is room
             note(f"not among the models: {error.strerror or error}")
+    log.write("cancelled" if cancelled else "done", step=progress.step, report=report)
+    return report
+
+
+def _wait_while_paused(run_dir: Path, asked: Callable[[], bool]) -> None:
+    while runs.is_paused(run_dir) and not asked():
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from segcore.base import Cancelled
 from segcore.infer.comparing import MOST_IMAGES, Sample, check_model
 from segcore.models.segmodel import SegModel
 from segcore.models.spec import ModelSpec
@@ -20,8 +22,19 @@ MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything 
 HALF_CHECKED = 16  # items at most on which float16 is compared with float32
 
 
-def old_against_new(work: Work, data: FrozenData, *, with_old: bool = True) -> dict[str, Any]:
-    """Scores on held-out items that neither model was trained on: old, new, items, note."""
+def old_against_new(
+    work: Work,
+    data: FrozenData,
+    *,
+    with_old: bool = True,
+    cancel: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Scores on held-out items that neither model was trained on: old, new, items, note.
+
+    Parameters
+    ----------
+    cancel : asked before every tile; where it says so, nothing is measured.
+    """
     model, old = work.model, work.old
     seen = {item.digest for item in data.of("train", "replay")}
     seen |= set() if old is None else old.spec.digests
@@ -31,11 +44,16 @@ def old_against_new(work: Work, data: FrozenData, *, with_old: bool = True) -> d
         return {"old": None, "new": None, "items": len(items), "note": note}
     own = {key: value.detach().clone() for key, value in model.state_dict().items()}
     model.load_state_dict(work.mean.of(model))
-    new_scores = score(model, items, data.classes)
-    model.load_state_dict(own)
     old_scores = None
-    if old is not None and with_old:
-        old_scores = score(old, items, data.classes)
+    try:
+        new_scores = score(model, items, data.classes, cancel=cancel)
+        if old is not None and with_old:
+            old_scores = score(old, items, data.classes, cancel=cancel)
+    except Cancelled:
+        note = "not measured: cancelled"
+        return {"old": None, "new": None, "items": len(items), "note": note}
+    finally:
+        model.load_state_dict(own)
     note = str(data.notes.get("held_out", ""))
     return {"old": old_scores, "new": new_scores, "items": len(items), "note": note}
 
@@ -50,10 +68,12 @@ def write_result(
     model = work.model
     model.load_state_dict(work.mean.of(model))
     model.spec = _described(model, run, data, report)
-    half = run.recipe.half and _half_is_as_good(model, data)
+    # Who cancels waits; float32, on disk and in use, needs no look.
+    half = run.recipe.half and not report["cancelled"] and _half_is_as_good(model, data)
     report["float16"] = half
     report["digest"] = save_model(model, run_dir / runs.RESULT, half=half)
-    _compare_engines(run_dir / runs.RESULT, data)
+    if not report["cancelled"]:
+        _compare_engines(run_dir / runs.RESULT, data)
     draft = run_dir / runs.RESULT / (runs.REPORT + ".part")
     draft.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(run_dir / runs.RESULT / runs.REPORT)

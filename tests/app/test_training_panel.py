@@ -10,10 +10,11 @@ from typing import Any
 
 import psutil
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.panels.curves import Curve, running_mean
+from app.panels.jobs import JobsPanel
 from app.panels.training import TrainingPanel
 from app.workspace import Workspace
 from app.workspace.preflight import look
@@ -125,6 +126,30 @@ def test_promote_waits_for_the_end_and_says_why(panel: TrainingPanel) -> None:
     assert not panel.promote.isEnabled()
     assert "Promote opens at step 200" in panel._note.text()
     assert panel.cancel.isVisible()
+
+
+def test_cancelling_is_said_at_once_and_until_it_has_stopped(
+    panel: TrainingPanel, run: Path, qtbot: Any
+) -> None:
+    view = view_of(run)
+    show(panel, view)
+    jobs = JobsPanel(panel._workspace)
+    qtbot.addWidget(jobs)
+    qtbot.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    assert (run / "cancel").exists()
+    for events in ([], [{"kind": "started", "steps": 200}], [scored(50, None, 0.5)]):
+        if events:
+            write(run, *events)
+            view.read_events()
+        show(panel, view)
+        assert panel.cancel.text() == "Cancelling…"
+        assert not panel.cancel.isEnabled()
+        assert jobs.header.note == "Cancelling fpn 2…"
+    write(run, {"kind": "cancelled", "step": 51})
+    view.read_events()
+    show(panel, view)
+    assert not panel.cancel.isVisible()
+    assert panel._title.text() == "Fine-tuning cancelled"
 
 
 def test_a_better_model_makes_promote_the_primary_button(panel: TrainingPanel) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ from segcore.train import (
     read_events,
     read_report,
     request_cancel,
+    score,
     state,
     train,
     work,
 )
+from segcore.train.runs import read_run, write_run
 from tests.train.conftest import CLASSES, TINY, MakeRun
 
 
@@ -169,6 +173,53 @@ def test_cancel_keeps_the_checkpoint_and_still_writes_a_result(
     monkeypatch.setattr(Recipe, "total_steps", lambda *_: 5)
     assert train(run_dir)["step"] == 5, "and the run can go on from there"
     assert state(run_dir) == "done"
+
+
+def test_a_cancel_while_the_trainer_is_starting_stops_it_before_its_first_step(
+    make: MakeRun,
+) -> None:
+    run_dir = make("early", steps=1000)
+    request_cancel(run_dir)
+    report = train(run_dir)
+    assert report["cancelled"]
+    assert report["step"] == 0
+    assert state(run_dir) == "cancelled"
+
+
+def test_a_cancel_that_asked_a_trainer_that_died_does_not_stop_the_next_one(
+    make: MakeRun,
+) -> None:
+    run_dir = make("died")
+    gone = {"pid": 999_999_999, "started": 1.0, "host": socket.gethostname()}
+    write_run(run_dir, replace(read_run(run_dir), process=gone))
+    request_cancel(run_dir)
+    assert train(run_dir)["step"] == 8
+    assert state(run_dir) == "done"
+
+
+def test_a_cancel_takes_effect_between_the_tiles_of_the_scoring(
+    make: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = make("scoring", steps=2, held_out=6, half=True)
+    predicted = []
+    read = score.read_values
+
+    def look(item: Any) -> Any:
+        predicted.append(item)
+        if len(predicted) == 2:
+            request_cancel(run_dir)
+        return read(item)
+
+    monkeypatch.setattr(score, "read_values", look)
+    report = train(run_dir)
+    assert len(predicted) == 2, "no further item is looked at, nor for the size of the numbers"
+    assert report["cancelled"]
+    assert report["step"] == 2
+    assert report["new"] is None
+    assert report["note"] == "not measured: cancelled"
+    assert state(run_dir) == "cancelled"
+    monkeypatch.setattr(score, "read_values", read)
+    assert train(run_dir)["new"] is not None, "going on measures"
 
 
 def test_a_paused_run_waits_and_a_cancel_ends_the_waiting(
