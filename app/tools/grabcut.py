@@ -1,7 +1,8 @@
 """GrabCut seeds: a few strokes say what is object and what is not; a solver finds the region.
 
 The gesture lasts from the first seed until its region is taken or dropped. Each stroke asks the
-refiner again; only the answer to the newest question counts.
+refiner again; only the answer to the newest question counts. A stroke on the background only takes
+away: whatever colours it teaches, the object does not grow by it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ class _Seeds:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.strokes: list[Seed] = []
+        self._limits: list[NDArray[np.bool_] | None] = []
+        """For each stroke what may be found after it: what was before one on the background."""
         self.box: Rect | None = None
         self.region: Rect | None = None
         self.found: NDArray[np.bool_] | None = None
@@ -127,6 +130,7 @@ class _Seeds:
             self.box = _box(self._corner, event.point, self.context)
             if event.kind == "release":
                 self._corner = None
+                self._limits = [None] * len(self.strokes)  # they were within another region
                 if self.box.is_empty:
                     self.box = None
                 self._ask()
@@ -137,6 +141,7 @@ class _Seeds:
             self._path.append(event.point)
         if event.kind == "release":
             self.strokes.append((tuple(self._path), self._radius(), self._marks_object))
+            self._limits.append(None if self._marks_object else self._present())
             self._path = []
             self._ask()
         return True
@@ -145,10 +150,17 @@ class _Seeds:
         """Forget the last stroke, or the box, and ask again."""
         if self.strokes:
             self.strokes.pop()
+            self._limits.pop()
         else:
             self.box = None
         self.found, self._awaited = None, 0
         self._ask()
+
+    def _present(self) -> NDArray[np.bool_] | None:
+        """What is found; while an answer is awaited, what it may hold at most."""
+        if self.found is not None and not self._awaited:
+            return self.found
+        return self._limits[-1] if self._limits else None
 
     def drop_answer(self) -> bool:
         """Forget what was found but keep the seeds; False if nothing was found or awaited."""
@@ -167,8 +179,9 @@ class _Seeds:
         if self.box is None and not any(marks for _, _, marks in self.strokes):
             return  # background alone says nothing about the object
         bounds = Rect(0, 0, 0, 0)
-        for path, radius, _ in self.strokes:
-            bounds = bounds.union(stroke_bounds(path, radius))
+        for path, radius, marks in self.strokes:
+            if marks:
+                bounds = bounds.union(stroke_bounds(path, radius))
         extent = context.labels.extent
         region = grabcut_region(bounds, self.box, (extent.height, extent.width))
         if region.is_empty:
@@ -194,6 +207,9 @@ class _Seeds:
             return True
         self.region, found = solved.rect, np.asarray(solved.mask, bool)
         self.found = found & self._allowed(solved.rect)
+        limit = self._limits[-1] if self._limits else None
+        if limit is not None and limit.shape == self.found.shape:
+            self.found &= limit
         return True
 
     def _allowed(self, rect: Rect) -> Any:

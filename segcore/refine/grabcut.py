@@ -94,20 +94,22 @@ def grabcut(
 def grabcut_region(
     seeds: NDArray[Any] | Rect, box: Rect | None, shape: tuple[int, int], margin: int | None = None
 ) -> Rect:
-    """The part of a picture that `grabcut` needs to see.
+    """The part of a picture in which `grabcut` may find the object.
+
+    Background seeds have no say: a stroke in empty ground far off would let the object reach there.
 
     Parameters
     ----------
-    seeds : (y, x) as for `grabcut`, or the rectangle around all seeds.
+    seeds : (y, x) as for `grabcut`, or the rectangle around the foreground's.
     box : as for `grabcut`.
     shape : (height, width) of the picture.
     margin : pixels around seeds and box; None is half of their larger side, at least 32.
 
     Returns
     -------
-    A rectangle inside the picture; empty where there is neither a seed nor a box.
+    A rectangle inside the picture; empty where there is neither a foreground seed nor a box.
     """
-    marked = seeds if isinstance(seeds, Rect) else _bounds(np.asarray(seeds) != UNKNOWN)
+    marked = seeds if isinstance(seeds, Rect) else _bounds(np.asarray(seeds) == FOREGROUND)
     meant = marked if box is None else marked.union(box)
     whole = Rect(0, 0, *shape)
     if meant.intersect(whole).is_empty:

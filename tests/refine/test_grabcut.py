@@ -318,9 +318,10 @@ def test_a_cut_stops_between_iterations_when_told() -> None:
 def test_the_region_holds_seeds_box_and_a_margin_inside_the_picture() -> None:
     seeds = np.zeros((1000, 2000), np.uint8)
     seeds[500, 600:700] = 1
-    seeds[520, 650] = 2
     region = grabcut_region(seeds, None, (1000, 2000))
-    assert region == Rect.from_bounds(500 - 50, 600 - 50, 521 + 50, 700 + 50)
+    assert region == Rect.from_bounds(500 - 50, 600 - 50, 501 + 50, 700 + 50)
+    seeds[900, 1900] = 2  # ground far off is not where the object is
+    assert grabcut_region(seeds, None, (1000, 2000)) == region
     boxed = grabcut_region(seeds, Rect(480, 10, 60, 640), (1000, 2000), margin=40)
     assert boxed == Rect.from_bounds(440, 0, 580, 740)
 
@@ -331,6 +332,7 @@ def test_the_region_of_a_dot_is_large_enough_to_learn_from() -> None:
 
 def test_where_nothing_is_marked_the_region_is_empty() -> None:
     assert grabcut_region(np.zeros((9, 9), np.uint8), None, (9, 9)).is_empty
+    assert grabcut_region(np.full((9, 9), 2, np.uint8), None, (9, 9)).is_empty
     assert grabcut_region(Rect(50, 50, 3, 3), None, (9, 9)).is_empty
 
 
