@@ -60,8 +60,11 @@ class HistoryModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Any] = []
+        self._slices = 1
 
-    def take(self, rows: list[Any]) -> None:
+    def take(self, rows: list[Any], slices: int = 1) -> None:
+        """Show these steps, oldest first, of an item with so many slices."""
+        self._slices = slices
         fresh = list(reversed(rows))
         if len(fresh) != len(self.rows):
             self.beginResetModel()
@@ -82,7 +85,7 @@ class HistoryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.UserRole:
             return row
         if role == Qt.ItemDataRole.DisplayRole:
-            return row.name
+            return row.name + slices_text(row.bounds, self._slices)
         if role == Qt.ItemDataRole.ToolTipRole:
             when = time.strftime("%d %b %Y, %H:%M", time.localtime(row.time))
             durable = "" if row.durable else "<br>Not on the disk yet"
@@ -174,7 +177,8 @@ class _Delegate(QStyledItemDelegate):
         painter.setFont(theme().font("text"))
         painter.setPen(theme().colour(role))
         room = end - taken - 8 - (rect.x() + 32)
-        name = painter.fontMetrics().elidedText(step.name, Qt.TextElideMode.ElideRight, room)
+        title = index.data(Qt.ItemDataRole.DisplayRole)
+        name = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QRect(rect.x() + 32, rect.y(), room, rect.height()), int(middle), name)
 
 
@@ -217,7 +221,10 @@ class HistoryPanel(Section):
     def refresh(self) -> None:
         """Show the steps as they are now."""
         workspace = self._workspace
-        self.model.take(workspace.project_steps.rows if self.shows_project else workspace.history)
+        if self.shows_project or workspace.labels is None:
+            self.model.take(workspace.project_steps.rows if self.shows_project else [])
+        else:
+            self.model.take(workspace.history, workspace.labels.shape.z)
         count = len(self.model.rows)
         self.set_note(
             f"{count:,} step" if count == 1 else (f"{count:,} steps" if count else "None")
@@ -279,6 +286,14 @@ def icon_of(step: Any) -> str:
         if exists(found):
             return found
     return "circle-dot"
+
+
+def slices_text(bounds: Any, slices: int) -> str:
+    """Where in a volume a step was: ", slice 9"; nothing where it was in all of it."""
+    if bounds is None or slices == 1 or (bounds[0] == 0 and bounds[1] == slices - 1):
+        return ""
+    first, last = bounds[0] + 1, bounds[1] + 1
+    return f", slice {first}" if first == last else f", slices {first} to {last}"
 
 
 def pixels_text(step: Any) -> str:

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
 from app.panels.classes import ClassesPanel, short
-from app.panels.history import HistoryPanel, pixels_text
+from app.panels.history import HistoryPanel, pixels_text, slices_text
 from app.panels.jobs import seconds
 from app.panels.queue import QueuePanel
 from app.panels.scores import ScoresPanel
@@ -344,3 +344,28 @@ def test_predict_is_offered_while_there_is_no_mask(
     assert panel.predict.isVisible()
     w.submit(Stroke(0, ((50.5, 50.5),), 5, 11, origin=w.person_origin()))
     qtbot.waitUntil(lambda: not panel.predict.isVisible(), timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"), [(8, 8, ", slice 9"), (2, 4, ", slices 3 to 5"), (0, 19, "")]
+)
+def test_a_step_in_a_volume_names_its_slices(first: int, last: int, text: str) -> None:
+    assert slices_text((first, last, None), 20) == text
+    assert slices_text(None, 20) == ""
+    assert slices_text((0, 0, None), 1) == ""
+
+
+def test_history_of_a_volume_says_where_a_stroke_was(
+    workspace: Workspace, show: Any, shared_data: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    from segcore.projects.new import NewProject, create_project
+
+    path = tmp_path / "ct.maskwright"
+    create_project(NewProject(path=path, images=shared_data / "ct_dicom"))
+    panel = show(HistoryPanel(workspace))
+    with qtbot.waitSignal(workspace.image_loaded, timeout=30_000):
+        workspace.open_project(path)
+    path_of_brush = ((100.5, 100.5), (100.5, 120.5))
+    workspace.submit(Stroke(3, path_of_brush, 6, 1, origin=1, name="Brush lung"))
+    qtbot.waitUntil(lambda: len(panel.model.rows) == 1, timeout=20_000)
+    assert panel.model.index(0).data() == "Brush lung, slice 4"
