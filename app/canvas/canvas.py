@@ -80,7 +80,6 @@ class Canvas(ViewedWidget):
         self._pictures = 0
         self._error: MaskwrightError | None = None
         self._opening = False
-        self._labelled = False
         self._event_at: float | None = None
         self._focus_by_key = False
         self._latencies: list[float] = []
@@ -104,6 +103,7 @@ class Canvas(ViewedWidget):
         self.gestures.previewed.connect(lambda _: self.update())
         self.solving.changed.connect(self.update)
         self.gestures.ended.connect(self._report_stroke)
+        self.gestures.ended.connect(self.fit_again)
         workspace.item_opened.connect(self._open_item)
         workspace.image_loaded.connect(self._load_image)
         workspace.image_refined.connect(self._load_image)
@@ -115,7 +115,8 @@ class Canvas(ViewedWidget):
         workspace.project_closed.connect(self._close)
         workspace.window_changed.connect(lambda *_: self.refresh())
         workspace.look_changed.connect(self.change_look)
-        workspace.settings.changed.connect(self._follow_setting)
+        workspace.settings.changed.connect(self._follow_hatch)
+        workspace.scores_changed.connect(self._follow_hatch)
         workspace.active_class_changed.connect(lambda _: self.change_look())
         workspace.classes_changed.connect(lambda _: self.change_look())
         workspace.tool_changed.connect(lambda _: self._change_tool())
@@ -174,13 +175,11 @@ class Canvas(ViewedWidget):
                 self.show_grid((labels.shape.y, labels.shape.x), 1.0)
         if patch is not None and self.workspace.view_mode == "label":
             self.stream.end()
-        # With the first class, and without the last, the hatch comes or goes everywhere.
-        before, self._labelled = self._labelled, labels is not None and labels.has_plane("class")
         if patch is None or not self.looks.knows_sources:
             self.change_look()
         else:
-            near = self.workspace.view_mode == "label" and before == self._labelled
-            self.refresh(patch.bounds[2] if patch.bounds and near else None)
+            shows_label = self.workspace.view_mode == "label"
+            self.refresh(patch.bounds[2] if patch.bounds and shows_label else None)
         self.gestures.labels_shown(patch)
         self.cursor_painter.read_again()
 
@@ -239,16 +238,19 @@ class Canvas(ViewedWidget):
         if self.gestures.preview is not None:
             self.update()
 
-    def _follow_setting(self, key: str, _value: Any) -> None:
-        if key == "overlay.unlabelled":
-            self.refresh()
-
-    def _hatches(self, labels: Labels | None) -> bool:
-        """Whether pixels without a class are marked: not while nothing has one, and not while a
-        prediction that has no class there yet is still coming."""
-        if labels is None or self.stream.labels is not None or not labels.has_plane("class"):
+    def _hatches(self) -> bool:
+        """Whether pixels without a class are marked: where they are the exception. In an item that
+        is painted from nothing they are the ground, and lines all over it would only disturb."""
+        workspace, areas = self.workspace, self.workspace.scores.areas
+        if workspace.view_mode != "label" or self.stream.labels is not None:
             return False
-        return bool(self.workspace.settings.get("overlay.unlabelled"))
+        unlabelled = 0 < areas.get(0, 0) < sum(areas.values()) / 2
+        return unlabelled and bool(workspace.settings.get("overlay.unlabelled"))
+
+    def _follow_hatch(self, *_: object) -> None:
+        shown = self.frame.scene
+        if shown is not None and shown.hatched != self._hatches():
+            self.refresh()
 
     def refresh(self, changed: Rect | None = None) -> None:
         """Show what the workspace says now; `changed` is the only part that has other labels."""
@@ -261,6 +263,7 @@ class Canvas(ViewedWidget):
             self.update()
             return
         self.frame.focus = self.cursor_painter.place
+        shown, hatched = self.frame.scene, self._hatches()
         self.frame.show(
             self.view,
             Scene(
@@ -273,9 +276,9 @@ class Canvas(ViewedWidget):
                 self.looks.current,
                 max(1, round(self.ratio)),
                 () if self.stream.labels is not None else workspace.further_labels,
-                self._hatches(labels),
+                hatched,
             ),
-            changed,
+            changed if shown is not None and shown.hatched == hatched else None,
         )
 
     def view_changed(self, before: View | None) -> None:
@@ -286,6 +289,10 @@ class Canvas(ViewedWidget):
         self.workspace.report_view(self.view.visible_image, self.turned_text)
         if before is None or before.scale != self.view.scale:
             self.workspace.report_zoom(self.view.scale)
+
+    @property
+    def is_held(self) -> bool:
+        return self.gestures.is_running
 
     def zoom_centre(self) -> tuple[float, float] | None:
         return self.cursor_painter.place

@@ -193,11 +193,17 @@ class View:
         scale = min(max(scale, self.least_scale), MAX_SCALE)
         return replace(self, scale=scale).moved_to(*point, (y, x))._kept()
 
-    def fitted(self, margin: int = 0) -> View:
-        """The whole picture, as large as it fits with `margin` device pixels around, centred."""
-        fitting = replace(self, scale=self._fitting_scale(margin))
+    def fitted(self, margin: int = 0, below: int = 0) -> View:
+        """The whole picture, as large as it fits with `margin` device pixels around, centred.
+
+        Parameters
+        ----------
+        below : device pixels at the lower edge that something else covers.
+        """
+        fitting = replace(self, scale=self._fitting_scale(margin, below))
         middle = self.shape[0] / 2, self.shape[1] / 2
-        return fitting.moved_to(*middle, (self.size[0] / 2, self.size[1] / 2))
+        lower = max(margin, below)
+        return fitting.moved_to(*middle, ((self.size[0] + margin - lower) / 2, self.size[1] / 2))
 
     def resized(self, size: tuple[int, int]) -> View:
         """On a canvas of another size, with the same point in its middle."""
@@ -216,11 +222,11 @@ class View:
         """The smallest scale to zoom out to: a quarter of what fits, or life size."""
         return min(1.0, self._fitting_scale(0) / 4)
 
-    def _fitting_scale(self, margin: int) -> float:
+    def _fitting_scale(self, margin: int, below: int = 0) -> float:
         height, width = self.shape[0] * self.aspect, float(self.shape[1])
         if self.rotation % 180:
             height, width = width, height
-        room_y = max(1, self.size[0] - 2 * margin)
+        room_y = max(1, self.size[0] - margin - max(margin, below))
         room_x = max(1, self.size[1] - 2 * margin)
         return min(room_y / max(height, 1e-9), room_x / max(width, 1e-9), MAX_SCALE)
 

@@ -28,6 +28,7 @@ class ViewedWidget(QWidget):
         self._grid: Any = None
         self._turn = (0, False)
         self._fitting = True
+        self._below = 0
 
     def view_changed(self, before: View | None) -> None:
         """Called with the view before, when `view` is another."""
@@ -76,7 +77,7 @@ class ViewedWidget(QWidget):
             flip_x=flips[1] != mirrored,
         )
         self._fitting = True
-        self._set_view(view.fitted(self._margin()))
+        self._set_view(self._fitted(view))
 
     def show_no_grid(self) -> None:
         """There is no picture any more."""
@@ -89,7 +90,7 @@ class ViewedWidget(QWidget):
             return
         size = self.device_size()
         if self._fitting:
-            self._set_view(replace(self.view, size=size).fitted(self._margin()))
+            self._set_view(self._fitted(replace(self.view, size=size)))
         else:
             self._set_view(self.view.resized(size))
 
@@ -99,7 +100,25 @@ class ViewedWidget(QWidget):
         """The whole picture, as large as it fits."""
         if self.view is not None:
             self._fitting = True
-            self._set_view(self.view.fitted(self._margin()))
+            self._set_view(self._fitted(self.view))
+
+    def leave_room(self, below: int) -> None:
+        """So many logical pixels at the lower edge are covered: a fitted picture ends above."""
+        if below != self._below:
+            self._below = below
+            self.fit_again()
+
+    def fit_again(self) -> None:
+        """Fit the picture anew, if it is fitted and nobody is drawing on it."""
+        if self.view is not None and self._fitting and not self.is_held:
+            view = self._fitted(self.view)
+            if view != self.view:
+                self._set_view(view)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the picture must not move under the mouse now."""
+        return False
 
     def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
         """Zoom around a place in device pixels; the mouse's, or the middle if it is elsewhere."""
@@ -147,7 +166,7 @@ class ViewedWidget(QWidget):
         self._turn = (rotation, mirrored)
         flip_y, flip_x = self._grid[2]
         turned = self.view.turned(rotation, flip_y, flip_x != mirrored)
-        self._set_view(turned.fitted(self._margin()) if self._fitting else turned)
+        self._set_view(self._fitted(turned) if self._fitting else turned)
 
     def show_place(self, rect: Rect) -> None:
         """Bring a rectangle of the picture to the middle, if nothing of it is visible."""
@@ -160,6 +179,9 @@ class ViewedWidget(QWidget):
     def _set_view(self, view: View) -> None:
         before, self.view = self.view, view
         self.view_changed(before)
+
+    def _fitted(self, view: View) -> View:
+        return view.fitted(self._margin(), round(self._below * self.ratio))
 
     def _margin(self) -> int:
         roomy = min(self.width(), self.height()) > 8 * FIT_MARGIN

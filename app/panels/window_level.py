@@ -12,7 +12,15 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from app.theme.controls import DecimalField, Segmented, button, icon_button, label, row_of
+from app.theme.controls import (
+    DecimalField,
+    ElidedLabel,
+    Segmented,
+    button,
+    icon_button,
+    label,
+    row_of,
+)
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -48,7 +56,8 @@ class WindowPanel(Section):
         self.level_field.setAccessibleName("Level")
         self.fit = icon_button("rotate-ccw", "Fit the window to this slice", role="muted")
         self.add_corner(self.fit)
-        self.mark = label(kind="small", tone="muted")
+        self.mark = ElidedLabel(kind="small")
+        self.mark.setProperty("tone", "muted")
         self.switch = button("Show as stored", run=self._switch)
         self.contrast = row_of(self.mark, self.switch)
         fields = QHBoxLayout()

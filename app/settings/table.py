@@ -92,7 +92,7 @@ SETTINGS: tuple[Setting, ...] = (
         True,
         Flag(),
         "Hatch unlabelled pixels",
-        "Thin lines over pixels without a class, once an item has others; a class may be unseen.",
+        "Thin lines over pixels without a class, where most of an item has one.",
     ),
     Setting(
         "overlay.hide_finished",

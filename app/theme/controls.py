@@ -227,12 +227,12 @@ class DecimalField(QDoubleSpinBox):
     def show_value(self, value: float, places: int) -> None:
         """Show a value with so many decimals; a step is one of the last of them."""
         self._places = places
-        self.setDecimals(places + self._MORE if places else 0)
+        self.setDecimals(places + self._MORE)
         self.setSingleStep(10.0**-places)
         self.setValue(value)
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.{self._places}f}"
+        return f"{round(value, self._places) + 0.0:.{self._places}f}"  # no minus before nought
 
 
 class Segmented(QWidget):

@@ -30,7 +30,8 @@ class GrabCut(Tool):
     icon = "sprout"
     key = "Q"
     help = (
-        "Draw on the object with the left button and beside it with the right one or Alt. "
+        "Draw on the object with the left button and beside it with the right one or Alt: "
+        "the one says where the object may be, the other only takes away. "
         "Enter takes the region, Esc drops it, Backspace takes back the last seed, and Del or a "
         "second Esc clears them all."
     )

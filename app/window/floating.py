@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 
 class Floating(QFrame):
-    """Hidden at first; `placed` is called when it comes or has changed its size."""
+    """Hidden at first; `placed` is called when it comes, goes or has changed its size."""
 
     def __init__(self, ground: QWidget) -> None:
         super().__init__(ground)
@@ -17,6 +17,9 @@ class Floating(QFrame):
         self.hide()
 
     def showEvent(self, event: object) -> None:
+        self.placed()
+
+    def hideEvent(self, event: object) -> None:
         self.placed()
 
     def fit(self, room: int) -> None:

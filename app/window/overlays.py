@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.actions.action_set import ActionSet
+from app.canvas.viewed import ViewedWidget
 from app.theme.controls import button, icon_button, label
 from app.theme.icons import pixmap
 from app.window.floating import Floating
@@ -16,6 +17,8 @@ from app.window.proposal_bar import ProposalBar
 from app.workspace import Message, Workspace
 
 TOAST_MS = 6000
+# From the lower edge to the bar, and from the bar to a fitted picture.
+_FOOT, _CLEAR = 12, 8
 _MARKS = {
     "plain": ("circle-check", "success"),
     "success": ("circle-check", "success"),
@@ -29,10 +32,10 @@ class Overlays(QObject):
 
     Parameters
     ----------
-    ground : the widget they float over.
+    ground : the widget they float over; it leaves room for the bar, which stays for long.
     """
 
-    def __init__(self, workspace: Workspace, actions: ActionSet, ground: QWidget) -> None:
+    def __init__(self, workspace: Workspace, actions: ActionSet, ground: ViewedWidget) -> None:
         super().__init__(ground)
         self._ground = ground
         self.banner = Banner(ground)
@@ -58,7 +61,7 @@ class Overlays(QObject):
         """Banner along the top, bar and toast at the bottom centre, the toast above the bar."""
         width, height = self._ground.width(), self._ground.height()
         self.banner.setGeometry(0, 0, width, self.banner.sizeHint().height())
-        bottom = height - 12
+        bottom = height - _FOOT
         for part in (self.bar, self.toast):
             if part.isHidden():
                 continue
@@ -69,6 +72,8 @@ class Overlays(QObject):
             bottom -= size.height() + 8
             part.raise_()
         self.banner.raise_()
+        bar = self.bar
+        self._ground.leave_room(0 if bar.isHidden() else height - bar.y() + _CLEAR)
 
 
 class Toast(Floating):

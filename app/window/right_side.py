@@ -3,8 +3,8 @@ queue, the history and a training are tabs of it."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.panels.classes import ClassesPanel
@@ -59,6 +59,7 @@ class RightSide(QWidget):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._column)
+        self._scroll.viewport().installEventFilter(self)
         self._pages.addWidget(self._scroll)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -92,9 +93,12 @@ class RightSide(QWidget):
             self.history,
         )
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        # A part that asks for more room than there is must not push the others out of sight.
-        self._column.setMaximumWidth(self.width())
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            # A part that asks for more room than there is, beside the scroll bar, must not push
+            # the others out of sight.
+            self._column.setMaximumWidth(self._scroll.viewport().width())
+        return False
 
     def _restore_folds(self) -> None:
         folded = self._workspace.settings.get("memory.folded")

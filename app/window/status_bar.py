@@ -206,12 +206,12 @@ class StatusBar(QWidget):
             parts.append(f"W {width}  L {level} {self._unit}".rstrip())
         self.window_text.setText("   ".join(parts))
         self._show_right_drag()
-        self._show_dividers()
 
     def _show_right_drag(self, _: object = None) -> None:
         workspace = self._workspace
         tool = BY_ID.get(workspace.tool_id) if workspace.image is not None else None
         self.right_drag.setText(right_drag(tool, workspace.windowed).value)
+        self._show_dividers()
 
     def _show_saved(self, *_: object) -> None:
         workspace = self._workspace
@@ -244,7 +244,7 @@ class StatusBar(QWidget):
         self._show_dividers()
 
     def _show_dividers(self) -> None:
-        seen = False
+        seen = bool(self.right_drag.text())
         for text, divider in self._right:
             shown = bool(text.text())
             divider.setVisible(shown and seen)
@@ -255,4 +255,5 @@ class StatusBar(QWidget):
 
 def _values(values: tuple[float, ...], unit: str) -> str:
     texts = [f"{v:,.0f}" if float(v).is_integer() else f"{v:,.3g}" for v in values]
-    return "  ".join([*texts, unit] if texts and unit else texts).replace("-", "−")
+    text = "  ".join(texts).replace("-", "−")
+    return f"{text} {unit}".rstrip() if texts else ""

@@ -287,3 +287,27 @@ def test_a_toast_goes_with_the_step_that_it_names(desk: Desk) -> None:
     desk.settle()
     assert np.array_equal(desk.stored(), desk.before)
     assert desk.steps()[-2:] == ["Brush Car", "Take proposal where I did not paint"]
+
+
+def test_a_fitted_picture_ends_above_the_bar(
+    make_window: Callable[..., Any], project_path: Path, qtbot: Any
+) -> None:
+    window = make_window(project_path, size=(1366, 704))
+    canvas = window.canvas
+
+    def lower_edge() -> float:
+        place = canvas.view.screen_rect(Rect(0, 0, *canvas.view.zoomed))
+        return place.bottom / canvas.ratio
+
+    canvas.turn_by(1)  # upright, so that it is the height that is short
+    before = lower_edge()
+    desk = Desk(window, qtbot)
+    assert before > desk.bar.y()
+    assert lower_edge() < desk.bar.y()
+    desk.click(desk.bar.drop)
+    assert lower_edge() == before
+    canvas.set_view(canvas.view.zoomed_at(300, 300, 8.0))
+    zoomed = canvas.view
+    window.actions_set.run("proposal.again")
+    assert desk.bar.isVisible()
+    assert canvas.view == zoomed  # what a person looks at does not move

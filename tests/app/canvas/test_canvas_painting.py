@@ -90,9 +90,7 @@ def test_a_painted_pixel_shows_its_class_over_the_picture(stage: MakeStage) -> N
 def test_the_preview_equals_the_result_but_for_one_screen_pixel_at_the_rim(
     stage: MakeStage, scale: float
 ) -> None:
-    elsewhere = np.zeros((200, 240), np.uint16)
-    elsewhere[-1, -1] = 3  # the first stroke of all brings the hatch with it
-    s = stage(shape=(200, 240), size=(500, 400), labels=elsewhere)
+    s = stage(shape=(200, 240), size=(500, 400))
     s.view_at(scale)
     s.workspace.set_outline(0.0)
     s.workspace.set_tool_option("size", 30.0)
@@ -283,7 +281,7 @@ def test_a_stroke_that_changes_nothing_leaves_nothing_on_the_screen(stage: MakeS
     assert not s.painted()
 
 
-def test_unlabelled_pixels_are_hatched_once_there_are_others(stage: MakeStage) -> None:
+def test_unlabelled_pixels_are_hatched_where_they_are_the_exception(stage: MakeStage) -> None:
     s = stage(shape=(64, 96), size=(480, 360))
     s.view_at(4.0)
     s.workspace.set_tool("eraser")
@@ -298,6 +296,7 @@ def test_unlabelled_pixels_are_hatched_once_there_are_others(stage: MakeStage) -
     s.workspace.set_tool_option("size", 12.0)
     s.drag((30, 30), (30, 60))
     s.qtbot.waitUntil(lambda: not s.classes().all(), timeout=10_000)
+    s.qtbot.waitUntil(lambda: s.canvas.frame.scene.hatched, timeout=10_000)
     s.settle()
     s.canvas.cursor_painter.leave()
     erased = s.classes() == 0
@@ -313,26 +312,31 @@ def test_unlabelled_pixels_are_hatched_once_there_are_others(stage: MakeStage) -
     assert np.array_equal(s.pixels(), blank)
 
 
-def test_the_hatch_comes_everywhere_with_the_first_stroke_and_goes_with_its_undo(
-    stage: MakeStage,
-) -> None:
-    s = stage(shape=(600, 800), size=(900, 700))
+def test_the_hatch_comes_everywhere_once_most_of_an_item_is_labelled(stage: MakeStage) -> None:
+    half = np.zeros((600, 800), np.uint16)
+    half[:301] = 1
+    half[:2] = 0
+    s = stage(shape=(600, 800), size=(900, 700), labels=half)
     s.view_at(1.0)
+    s.qtbot.waitUntil(lambda: s.workspace.scores.areas.get(0) == 301 * 800, timeout=10_000)
     s.canvas.cursor_painter.leave()
-    blank = s.pixels()
-    s.drag((100, 100), (100, 140))
-    s.qtbot.waitUntil(lambda: bool(s.painted()), timeout=10_000)
+    before = s.pixels()
+    # From nothing, what is unlabelled is the ground: no lines over it.
+    assert not s.canvas.frame.scene.hatched
+    s.workspace.set_tool_option("size", 40.0)
+    s.drag((400, 100), (400, 700))
+    s.qtbot.waitUntil(lambda: s.canvas.frame.scene.hatched, timeout=10_000)
     s.settle()
     s.canvas.cursor_painter.leave()
-    far = s.place(500, 700)
+    far = s.place(550, 700)
     corner = (slice(far.y(), far.y() + 40), slice(far.x(), far.x() + 40))
-    assert not np.array_equal(s.pixels()[corner], blank[corner])
+    assert not np.array_equal(s.pixels()[corner], before[corner])
     s.qtbot.waitUntil(lambda: s.workspace.waiting_strokes == 0, timeout=10_000)
     s.workspace.undo()
-    s.qtbot.waitUntil(lambda: not s.painted(), timeout=10_000)
+    s.qtbot.waitUntil(lambda: not s.canvas.frame.scene.hatched, timeout=10_000)
     s.settle()
     s.canvas.cursor_painter.leave()
-    assert np.array_equal(s.pixels(), blank)
+    assert np.array_equal(s.pixels(), before)
 
 
 def test_truth_has_solid_outlines_where_a_prediction_is_dashed(stage: MakeStage) -> None:

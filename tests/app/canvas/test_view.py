@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,3 +111,14 @@ def test_the_visible_pixels_are_those_whose_squares_meet_the_canvas(view: View) 
         return
     zoomed = view.zoomed_of_image(part)
     assert zoomed.intersect(view.visible) == view.visible
+
+
+@given(views, st.integers(0, 8), st.integers(0, 60))
+def test_a_fitted_picture_leaves_what_is_covered_below_free(
+    view: View, margin: int, below: int
+) -> None:
+    view = replace(view, size=(view.size[0] + 100, view.size[1] + 100))
+    fitted = view.fitted(margin, below)
+    place = fitted.screen_rect(Rect(0, 0, *fitted.zoomed))
+    assert place.y >= margin - 1
+    assert place.bottom <= view.size[0] - max(margin, below) + 1
