@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFocusEvent
+from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from app.theme.controls import ComboBox
@@ -74,7 +74,7 @@ class SearchBox(ComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows = Rows(self)
-        self._value = ""
+        self._value = self._shown = ""
         self.setEditable(True)
         self.setInsertPolicy(SearchBox.InsertPolicy.NoInsert)
         self.setMaxVisibleItems(16)
@@ -113,9 +113,18 @@ class SearchBox(ComboBox):
         """Show a choice without telling."""
         self._value = value
         self.setCurrentIndex(self.rows.place(value))
-        self.line.setText(value)
-        self.line.setCursorPosition(0)
         self.setToolTip(value)
+        self._show_value()
+
+    def _show_value(self) -> None:
+        """The whole value while it is typed over, else both its ends where there is no room."""
+        self._shown = self._value
+        if not self.line.hasFocus():
+            room = self.line.contentsRect().width() - 8
+            middle = Qt.TextElideMode.ElideMiddle
+            self._shown = self.line.fontMetrics().elidedText(self._value, middle, room)
+        self.line.setText(self._shown)
+        self.line.setCursorPosition(0)
 
     def _take(self, text: str) -> None:
         if not self.rows.is_free(text):
@@ -126,9 +135,19 @@ class SearchBox(ComboBox):
 
     def _put_back(self) -> None:
         """What was left in the field counts if it is a row, else the choice stays."""
-        if self.line.text() != self._value:
+        if self.line.text() not in (self._value, self._shown):
             self._take(self.line.text())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
+        self._show_value()
         self.line.selectAll()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._show_value()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self.line.hasFocus():
+            self._show_value()
