@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
@@ -53,9 +54,10 @@ class Curve(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme().font("small"))
         metrics = painter.fontMetrics()
-        left = metrics.horizontalAdvance("0.00") + 8
-        area = QRectF(left, 6, self.width() - left - 8, self.height() - theme().line() - 14)
         low, high, ticks = self._scale()
+        shown = axis_texts(ticks, self._digits)
+        left = max(metrics.horizontalAdvance(text) for text in ("0.00", *shown)) + 8
+        area = QRectF(left, 6, self.width() - left - 8, self.height() - theme().line() - 14)
 
         def y(value: float) -> float:
             return area.bottom() - (value - low) / (high - low) * area.height()
@@ -64,13 +66,11 @@ class Curve(QWidget):
             return area.left() + step / self._steps * area.width()
 
         middle = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        for tick in ticks:
+        for tick, text in zip(ticks, shown, strict=True):
             painter.setPen(QPen(theme().colour("separator"), 1))
             painter.drawLine(QPointF(area.left(), y(tick)), QPointF(area.right(), y(tick)))
             painter.setPen(theme().colour("muted"))
-            painter.drawText(
-                QRectF(0, y(tick) - 10, left - 6, 20), middle, f"{tick:.{self._digits}f}"
-            )
+            painter.drawText(QRectF(0, y(tick) - 10, left - 6, 20), middle, text)
         self._paint_steps(painter, area, x)
         if self._level is not None:
             self._paint_level(painter, area, y(self._level))
@@ -94,8 +94,9 @@ class Curve(QWidget):
         step = max(1, round(_nice(self._steps / 4)))
         painter.setPen(theme().colour("muted"))
         for at in range(0, self._steps + 1, step):
-            centre = x(at)  # type: ignore[operator]
-            place = QRectF(centre - 30, area.bottom() + 4, 60, theme().line())
+            wide = painter.fontMetrics().horizontalAdvance(f"{at:,}") + 2
+            left = min(x(at) - wide / 2, self.width() - wide)  # type: ignore[operator]
+            place = QRectF(left, area.bottom() + 4, wide, theme().line())
             painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), f"{at:,}")
 
     def _paint_level(self, painter: QPainter, area: QRectF, y: float) -> None:
@@ -123,6 +124,13 @@ class Curve(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().colour("accent"))
         painter.drawEllipse(strong[-1], 3, 3)
+
+
+def axis_texts(ticks: Sequence[float], digits: int) -> list[str]:
+    """The numbers of an axis, with as many digits as tell them apart, at least `digits`."""
+    step = min((b - a for a, b in pairwise(ticks)), default=1.0)
+    needed = max(digits, -math.floor(math.log10(max(step, 1e-9)) + 1e-9))
+    return [f"{tick:.{needed}f}" for tick in ticks]
 
 
 def running_mean(points: list[QPointF], share: float = 0.12) -> list[QPointF]:
