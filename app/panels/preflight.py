@@ -16,8 +16,9 @@ from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.models import Beginning
 from app.workspace.preflight import Preflight, look
+from app.workspace.run_view import RunView
 from app.workspace.runs import built_by, new_run, settings_of
-from segcore.train.preflight import gigabytes, roughly
+from segcore.train.preflight import MEASURED_FROM, gigabytes, roughly
 
 Row = tuple[str, str, str, str]
 """Icon, text, value, tone."""
@@ -37,6 +38,8 @@ class PreflightPart(QWidget):
         super().__init__()
         self._workspace = workspace
         self.found: Preflight | None = None
+        self._run: RunView | None = None
+        self._counted = ""  # the model whose earlier pictures were counted
         self.beginning = BeginningFields()
         self.recipe = RecipeFields(workspace)
         self.more = RecipeTable()
@@ -73,8 +76,11 @@ class PreflightPart(QWidget):
     def look(self) -> None:
         """Count again what a run would learn from."""
         project = self._workspace.project
-        if project is not None:
-            self._workspace.background.run_latest("preflight", lambda: look(project), self._take)
+        if project is not None and self._run is None:
+            start = self._counted = self.beginning.value().model
+            self._workspace.background.run_latest(
+                "preflight", lambda: look(project, start), self._take
+            )
 
     def settings(self) -> dict[str, Any]:
         """All settings of the recipe that are not left to it."""
@@ -109,7 +115,14 @@ class PreflightPart(QWidget):
             self._workspace.runs.measuring.stop()
             self._workspace.runs.crops.stop()
 
+    def show_run(self, view: RunView | None) -> None:
+        """Show what a run was frozen with; None: what a new one would learn from."""
+        self._run = view
+        self._show_found()
+
     def _take(self, found: Preflight) -> None:
+        if self._run is not None:  # what was counted too late is not what the run learns from
+            return
         self.found = found
         self.beginning.show_base(found.base)
         self._show_found()
@@ -118,6 +131,8 @@ class PreflightPart(QWidget):
         self.looked.emit()
 
     def _settings_changed(self) -> None:
+        if self.beginning.value().model != self._counted:
+            self.look()
         self._show_found()
         self._show_cost()
         self._measure()
@@ -128,20 +143,26 @@ class PreflightPart(QWidget):
 
     def _show_found(self) -> None:
         found = self.found
-        if found is None:
+        if self._run is not None and (self._run.learned is not None or found is None):
+            self.learns.show_rows(_frozen_rows(self._run))
+        if found is None or self._run is not None:
             return
         held = f"Held out, {', '.join(found.held_groups)}" if found.held_groups else "Held out"
         share = self.recipe.replay.value()
         further = not self.beginning.value().is_new
-        self.recipe.replay.setEnabled(further)
+        why = found.nothing_earlier if further else "a new model has learned nothing before"
+        self.recipe.replay.setEnabled(not why)
+        self.recipe.replay.setToolTip(f"Nothing is mixed in: {why}." if why else "")
         rows: list[Row] = [
             ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
              items_text(found.learned), ""),
             ("lock", f"{held}, never trained on", items_text(found.held_out), ""),
         ]  # fmt: skip
-        if further:
+        if further and why:
+            rows.insert(1, ("history", f"Earlier training items mixed in: none, {why}", "", ""))
+        elif further:
             rows.insert(1, ("history", "Earlier training items mixed in", f"{share} %", ""))
-        if found.held_out < 5:
+        if found.held_out < MEASURED_FROM:
             few = "Fewer than five items are held out; the new model is not measured."
             rows.append(("triangle-alert", few, "", "warning"))
         for scarce in found.scarce[:3]:
@@ -246,12 +267,14 @@ class Lines(QWidget):
             drawing.setPixmap(pixmap(mark, tone or "muted", 16, self.devicePixelRatioF()))
             said = label(text, tone=tone)
             said.setWordWrap(True)
+            drawing.setFixedHeight(said.fontMetrics().height())  # stands on the first line
             self._grid.addWidget(drawing, number, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(said, number, 1, 1, 1 if value else 2)
             self._made += [drawing, said]
             if value:
                 amount = label(value)
-                self._grid.addWidget(amount, number, 2, Qt.AlignmentFlag.AlignRight)
+                place = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+                self._grid.addWidget(amount, number, 2, place)
                 self._made.append(amount)
 
 
@@ -293,6 +316,18 @@ class RecipeFields(QWidget):
             "replay": self.replay.value() / 100,
             "seed": self.seed.value(),
         }
+
+
+def _frozen_rows(view: RunView) -> list[Row]:
+    """What a run learns from, as it was frozen."""
+    if view.learned is None:
+        return [("loader-circle", "Counted when the trainer has started", "", "muted")]
+    mixed = f"{view.mixed:,}" if view.mixed else "none"
+    return [
+        ("copy", "Pictures with corrections", f"{view.learned:,}", ""),
+        ("history", "Earlier training pictures mixed in", mixed, ""),
+        ("lock", "Held out, never trained on", f"{view.held_out or 0:,}", ""),
+    ]
 
 
 def items_text(count: int) -> str:

@@ -21,11 +21,12 @@ from PySide6.QtWidgets import (
 from app.panels.comparison import Comparison, number, wins
 from app.panels.curves import Curve
 from app.panels.preflight import PreflightPart
-from app.theme.controls import ElidedLabel, button, icon_button, label, line, set_tone
+from app.theme.controls import button, icon_button, label, line, set_tone
 from app.theme.icons import pixmap
 from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.run_view import RunView
+from segcore.train.preflight import MEASURED_FROM
 
 _TALL = 840  # logical pixels from which on the sheet has room for two rows of crops
 
@@ -34,6 +35,8 @@ class TrainingPanel(QWidget):
     """Preflight and Start; then progress, two curves, a table, Cancel run and Promote."""
 
     close_asked = Signal()
+    shown = Signal(bool)
+    """Whether it is on screen now."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -41,8 +44,8 @@ class TrainingPanel(QWidget):
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._title = label("Fine-tune", kind="page")
-        self._about = ElidedLabel("", "small")
-        self._about.setProperty("tone", "muted")
+        self._about = label(kind="small", tone="muted")
+        self._about.setWordWrap(True)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
@@ -55,6 +58,7 @@ class TrainingPanel(QWidget):
         self._score_now = label(kind="group")
         self._table = Comparison()
         self._charts = QWidget()
+        self._loss_part, self._score_part = QWidget(), QWidget()
         self._note_icon, self._note = QLabel(), label(kind="small", tone="muted")
         self._note.setWordWrap(True)
         self.start = button("Start", "play", tone="primary", run=self._start)
@@ -97,17 +101,21 @@ class TrainingPanel(QWidget):
         charts = QVBoxLayout(self._charts)
         charts.setContentsMargins(0, 0, 0, 0)
         charts.setSpacing(8)
-        for name, now, curve in (
-            ("Loss", self._loss_now, self._loss),
-            ("Mean IoU, held out", self._score_now, self._score),
+        for name, now, curve, part in (
+            ("Loss", self._loss_now, self._loss, self._loss_part),
+            ("Mean IoU, held out", self._score_now, self._score, self._score_part),
         ):
-            charts.addWidget(line())
+            column = QVBoxLayout(part)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(8)
+            column.addWidget(line())
             row = QHBoxLayout()
             row.addWidget(label(name, kind="group"))
             row.addStretch(1)
             row.addWidget(now)
-            charts.addLayout(row)
-            charts.addWidget(curve)
+            column.addLayout(row)
+            column.addWidget(curve)
+            charts.addWidget(part)
         body = QWidget()
         body.setProperty("ground", "panel")
         inner = QVBoxLayout(body)
@@ -159,18 +167,20 @@ class TrainingPanel(QWidget):
     # -- preflight ----------------------------------------------------------------------------
 
     def showEvent(self, event: object) -> None:
-        self.before.look()
         self.refresh()
+        self._look_soon()
+        self.shown.emit(True)
 
     def hideEvent(self, event: object) -> None:
         self._workspace.runs.measuring.stop()
         self._workspace.runs.crops.stop()
+        self.shown.emit(False)
 
     def resizeEvent(self, event: object) -> None:
         self.before.crops.grid.set_lines(2 if self.height() >= _TALL else 1)
 
     def _look_soon(self) -> None:
-        if self.isVisible():
+        if self.isVisible() and not self._workspace.runs.starting:
             self.before.look()
 
     def _start(self) -> None:
@@ -179,8 +189,8 @@ class TrainingPanel(QWidget):
 
     def _new_run(self) -> None:
         self._fresh = True
-        self.before.look()
         self.refresh()
+        self.before.look()
 
     def _show_other(self) -> None:
         self._fresh = False
@@ -204,6 +214,7 @@ class TrainingPanel(QWidget):
         for widget in (self._progress, self._charts):
             widget.setVisible(view is not None)
         self._table.setVisible(view is not None and bool(view.new))
+        self.before.show_run(view)
         self.before.show_settings(view is None and not runs.starting)
         self.start.setVisible(not running and view is None)
         self.cancel.setVisible(view is not None and running)
@@ -241,12 +252,11 @@ class TrainingPanel(QWidget):
                 "cancelled": "Fine-tuning cancelled",
             }.get(view.state, "Fine-tune")
         )
-        started = time.strftime("%H:%M", time.localtime(view.started)) if view.started else ""
         parent = f", from {view.parent}" if view.parent else ""
-        self._about.setText(f"{view.name}{parent}. Started {started}")
+        self._about.setText(f"{view.name}{parent}. {_started(view.started)}".rstrip())
         self._bar.setValue(round(view.share * 1000))
-        self._step.setText(f"Step {view.step:,} of {view.steps:,}" if view.steps else "Preparing")
-        self._rate.setText(f"{view.rate:.1f} steps/s" if view.rate and view.is_running else "")
+        self._step.setText(_doing(view))
+        self._rate.setText(_rate(view.rate) if view.rate and view.is_running else "")
         left = view.seconds_left if view.state == "running" else None
         self._left.setText("" if left is None else f"{_time_left(left)} left")
         self._loss.show_points(view.losses, view.steps)
@@ -258,6 +268,7 @@ class TrainingPanel(QWidget):
             points, view.steps, view.old_mean, f"{view.parent}, in use" if view.parent else ""
         )
         self._score_now.setText(number(view.new_mean))
+        self._score_part.setVisible(view.is_measured)
         classes = self._workspace.classes
         colours = {} if classes is None else {c.name: c.colour for c in classes.active}
         self._table.show_scores(view, colours)
@@ -265,7 +276,7 @@ class TrainingPanel(QWidget):
 
     def _decide(self, view: RunView) -> None:
         ended = view.state in ("done", "cancelled")
-        self.promote.setText(f"Promote {view.name}")
+        self._fit_promote(view)
         read_only = self._workspace.read_only
         self.promote.setEnabled(ended and not read_only)
         self.promote.setToolTip("Open the project for writing first." if read_only else "")
@@ -279,7 +290,7 @@ class TrainingPanel(QWidget):
             self._say("It stops after its step, and keeps what it has learned.", "info")
         elif not ended:
             when = f"step {view.steps:,}" if view.steps else "the end"
-            self._say(f"Promote opens at {when}, when the held-out score is final.", "info")
+            self._say(f"Promote opens at {when}{_until(view)}.", "info")
         elif view.new_mean is None or view.old_mean is None:
             note = view.note or "not measured"
             self._say(f"{note[:1].upper()}{note[1:]}. No recommendation.", "info")
@@ -288,10 +299,50 @@ class TrainingPanel(QWidget):
         else:
             self._say("The new model is not better on the held-out items.", "triangle-alert")
 
+    def resizeEvent(self, event: object) -> None:
+        if self._workspace.runs.view is not None:
+            self._fit_promote(self._workspace.runs.view)
+
+    def _fit_promote(self, view: RunView) -> None:
+        """The button names the model where there is room; the line under the title always does."""
+        self.promote.setText(f"Promote {view.name}")
+        row = (self.cancel, self.resume, self.again, self.back, self.start, self.promote)
+        here = [part for part in row if not part.isHidden()]
+        if sum(part.sizeHint().width() + 8 for part in here) > self.width() - 32:
+            self.promote.setText("Promote")
+
     def _say(self, text: str, mark: str) -> None:
         self._note.setText(text)
         role = "warning" if mark == "triangle-alert" else "muted"
         self._note_icon.setPixmap(pixmap(mark, role, 16, self.devicePixelRatioF()))
+
+
+def _started(moment: float) -> str:
+    if not moment:
+        return ""
+    then, day = time.localtime(moment), "%Y-%m-%d"
+    today = time.strftime(day, then) == time.strftime(day)
+    return "Started " + time.strftime("%H:%M" if today else f"{day} %H:%M", then)
+
+
+def _doing(view: RunView) -> str:
+    if view.step == 0 and view.is_running:
+        return "The trainer is starting" if view.learned is None else "The first step is under way"
+    return f"Step {view.step:,} of {view.steps:,}" if view.steps else f"Step {view.step:,}"
+
+
+def _rate(steps: float) -> str:
+    """Steps a second, or seconds a step, whichever is the larger number."""
+    return f"{steps:.1f} steps/s" if steps >= 1 else f"{1 / steps:.1f} s/step"
+
+
+def _until(view: RunView) -> str:
+    """What promoting waits for, beside the end."""
+    if view.is_measured:
+        return ", when the held-out score is final"
+    if view.held_out is None:
+        return ""
+    return f". With {view.held_out} held out, of {MEASURED_FROM} needed, it is not measured"
 
 
 def _time_left(seconds: float) -> str:

@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
             from app.panels.training import TrainingPanel
 
             self._sheet = TrainingPanel(self._workspace)
+            self._sheet.shown.connect(self.tool_bar.show_sheet)
             self._sheet.close_asked.connect(lambda: self.show_training(False))
             self._sheet.hide()
         turned = not self._sheet_shown

@@ -29,6 +29,7 @@ class ToolBar(QWidget):
     ) -> None:
         super().__init__()
         self._workspace, self._actions = workspace, actions
+        self._sheet_shown = False
         self.setObjectName("bars")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.tool_icon, self.tool_name = QLabel(), label(kind="group")
@@ -193,12 +194,18 @@ class ToolBar(QWidget):
             self.fine_tune.show_state(text, "loader-circle", "", True)
         else:
             ended = run is not None and run.state == "done" and not run.promoted
-            quiet = workspace.pending is not None or ended or workspace.proposal is not None
+            waits = workspace.pending is not None or workspace.proposal is not None
+            quiet = waits or ended or self._sheet_shown  # the sheet has a primary button itself
             enabled = actions.qt["model.fine_tune"].isEnabled()
             self.fine_tune.show_state(
                 "Fine-tune", "graduation-cap", "" if quiet else "primary", enabled
             )
         self.fine_tune.main.setToolTip(actions.qt["model.fine_tune"].toolTip())
+
+    def show_sheet(self, shown: bool) -> None:
+        """The fine-tuning sheet is on screen, or no longer."""
+        self._sheet_shown = shown
+        self.refresh()
 
     def _fine_tune(self, show_training: Callable[[], None]) -> None:
         if self._workspace.runs.is_running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # A class with fewer pixels or in fewer items than this will hardly move.
@@ -28,7 +29,10 @@ class Preflight:
     ----------
     accepted, corrected : items that are learned from, by state.
     held_out, held_groups : items that no run trains on; their groups where they are one or two.
-    base : name of the model that is trained further, or "".
+    base : name of the model that predicts, or "".
+    start : name of the model that is trained further, or "".
+    earlier : pictures that `start` learned from before and that can be mixed in; None where they
+        are not to be found.
     scarce : classes with too few pixels.
     looked_at : how many items were counted for `scarce`.
     """
@@ -40,6 +44,19 @@ class Preflight:
     base: str
     scarce: tuple[Scarce, ...]
     looked_at: int
+    start: str = ""
+    earlier: int | None = None
+
+    @property
+    def nothing_earlier(self) -> str:
+        """Why nothing of what was learned before is mixed in, or ""."""
+        if not self.start:
+            return "there is no model to train further"
+        if self.earlier is None:
+            return f"{self.start}'s training pictures are not here"
+        if self.earlier == 0:
+            return f"{self.start} learned from no others that are still here"
+        return ""
 
     @property
     def learned(self) -> int:
@@ -53,9 +70,15 @@ class Preflight:
         return ""
 
 
-def look(project: Any) -> Preflight:
-    """Count; reads the label tiles of at most 300 items. For threads beside the GUI."""
+def look(project: Any, start: str = "") -> Preflight:
+    """Count; reads the label tiles of at most 300 items. For threads beside the GUI.
+
+    Parameters
+    ----------
+    start : folder of the model that is trained further; "" is the one that predicts.
+    """
     from app.workspace.models import current_model
+    from segcore.projects.earlier import earlier_count
 
     training = [i for i in project.items if i.split != "held_out"]
     reviewed = [i for i in training if i.state in ("accepted", "corrected")]
@@ -73,6 +96,8 @@ def look(project: Any) -> Preflight:
         if pixels.get(int(c.id), 0) < FEW_PIXELS or seen.get(int(c.id), 0) < few_items
     )
     model = current_model(project)
+    further = Path(start) if start else None if model is None else model.path
+    now = {tuple(source.file for source in i.sources) for i in (*reviewed, *held)}
     groups = tuple(sorted({i.group for i in held if i.group}))
     return Preflight(
         accepted=sum(i.state == "accepted" for i in reviewed),
@@ -82,4 +107,6 @@ def look(project: Any) -> Preflight:
         base=model.name if model is not None else "",
         scarce=scarce if reviewed else (),
         looked_at=min(len(reviewed), _LOOKED_AT),
+        start="" if further is None else further.name,
+        earlier=None if further is None else earlier_count(further, now),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from segcore.train.preflight import MEASURED_FROM
 
 log = logging.getLogger(__name__)
 ENDED = ("done", "failed", "cancelled", "lost")
@@ -21,6 +24,9 @@ class RunView:
     ----------
     path : the run folder.
     state : preparing, running, cancelling (asked to stop), done, failed, cancelled, lost.
+    started : when it was made, in seconds since 1970; 0 where that is not known.
+    learned, mixed, held_out : pictures (slices count each) that were frozen to learn from, of
+        what was learned before, and to measure by; None until the trainer has read them.
     losses : (step, loss) of each step told.
     scores : (step, mean IoU on held-out items) of the new model.
     old, new : class name -> IoU on held-out items; None where not measured.
@@ -38,6 +44,9 @@ class RunView:
     rate: float = 0.0
     seconds_left: float | None = None
     started: float = 0.0
+    learned: int | None = None
+    mixed: int | None = None
+    held_out: int | None = None
     losses: list[tuple[int, float]] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
     scored_step: int = 0
@@ -56,6 +65,12 @@ class RunView:
     @property
     def is_running(self) -> bool:
         return self.state not in ENDED
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether enough is held out for a score, for all that is known."""
+        enough = self.held_out is not None and self.held_out >= MEASURED_FROM
+        return bool(self.scores) or (enough and not self.note.startswith("not measured"))
 
     @property
     def share(self) -> float:
@@ -84,7 +99,9 @@ class RunView:
         kind = event.get("kind")
         if kind == "started":
             self._goes_on()
-            self.started = float(event.get("time", time.time()))
+            self.started = self.started or float(event.get("time") or 0.0)
+            self.learned, self.mixed = event.get("items"), event.get("replay")
+            self.held_out = event.get("held_out")
             self.steps = int(event.get("steps") or self.steps)
             self.device = str(event.get("device") or self.device)
             # One that goes on does the steps after its checkpoint again.
@@ -145,6 +162,8 @@ def view_of(run: Path) -> RunView:
         return view
     view.name = str(about.get("name") or run.name)
     view.parent = str((about.get("base") or {}).get("name", ""))
+    with contextlib.suppress(ValueError):
+        view.started = datetime.fromisoformat(str(about.get("made"))).timestamp()
     recipe = about.get("recipe") or {}
     view.steps = int(about.get("steps") or recipe.get("steps") or 0)
     return view

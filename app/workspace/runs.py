@@ -6,7 +6,6 @@ run should do. Whatever takes time (freezing the data, promoting) happens beside
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +92,10 @@ class Runs(QObject):
                 ended[0] if ended else None
             )
             self.others = [view for view in ended if view is not first]
-            if first is not None:
-                self.follow(first)
             if ended:
                 self._offer(ended)
+            if first is not None:
+                self.follow(first)  # a sheet that is on screen takes the offer back
 
         self._workspace.background.run(look, found)
 
@@ -288,9 +287,7 @@ class Runs(QObject):
     def _started(self, run: Path) -> None:
         self.starting = False
         self._workspace.jobs.make_room()
-        view = view_of(run)
-        view.started = time.time()
-        self.follow(view)
+        self.follow(view_of(run))
 
     def _not_started(self, error: Exception) -> None:
         self.starting = False

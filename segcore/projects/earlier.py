@@ -35,11 +35,7 @@ def earlier_items(
     if data is None:
         return
     table = map_classes(data.classes, classes).table
-    there = [
-        item
-        for item in data.of("train", "replay")
-        if item.digest not in without and all(path.exists() for path in item.sources)
-    ]
+    there = [item for item in _still_there(data) if item.digest not in without]
     # Chosen by digest: the same ones whenever this model is trained further.
     for item in sorted(there, key=_order)[:MOST]:
         target = table[item.read_target()]
@@ -60,10 +56,26 @@ def earlier_items(
             )
 
 
-def earlier_count(model: Path) -> int:
-    """How many pictures `earlier_items` finds at most, without reading one."""
+def earlier_count(model: Path, without: Collection[tuple[Path, ...]] = ()) -> int | None:
+    """How many pictures `earlier_items` finds at most, without reading one.
+
+    Parameters
+    ----------
+    without : files of items that are learned from anew, or held out.
+
+    Returns
+    -------
+    None where what the model learned from is not to be found.
+    """
     data = _frozen(model)
-    return 0 if data is None else min(MOST, len(data.of("train", "replay")))
+    if data is None:
+        return None
+    return min(MOST, sum(item.sources not in without for item in _still_there(data)))
+
+
+def _still_there(data: FrozenData) -> list[FrozenItem]:
+    items = data.of("train", "replay")
+    return [item for item in items if all(path.exists() for path in item.sources)]
 
 
 def _percent(item: FrozenItem) -> NDArray[np.uint8] | None:

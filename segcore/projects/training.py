@@ -118,7 +118,7 @@ def prepare_sample(
     count = Counter(item.role for item in items)
     whole = {
         "train": count["train"] * len(training) // len(some),
-        "replay": earlier_count(base) if base is not None and count["replay"] else 0,
+        "replay": (earlier_count(base) or 0) if base is not None and count["replay"] else 0,
         "held_out": count["held_out"] * len(held) // max(1, len(kept)),
     }
     notes = {SAMPLE_OF: whole, SAMPLE_CROP: list(usual)}

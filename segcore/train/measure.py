@@ -25,8 +25,8 @@ from segcore.infer.engines import candidates
 from segcore.train.checkpoint import Progress
 from segcore.train.data import DEFAULT_CACHE_BYTES
 from segcore.train.frozen import FrozenData, read_frozen
-from segcore.train.preflight import SAMPLE_OF, Cost
-from segcore.train.result import HALF_CHECKED, MEASURED_FROM
+from segcore.train.preflight import MEASURED_FROM, SAMPLE_OF, Cost
+from segcore.train.result import HALF_CHECKED
 from segcore.train.runs import BASE, read_run
 from segcore.train.score import confusion
 from segcore.train.work import Work, set_up

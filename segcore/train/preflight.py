@@ -15,6 +15,8 @@ from segcore.train.frozen import FrozenData, read_frozen
 from segcore.train.recipe import Recipe
 from segcore.train.runs import read_run
 
+# Held-out items; fewer say too little to recommend anything by.
+MEASURED_FROM = 5
 # A class with fewer pixels or in fewer items than this will hardly move.
 FEW_PIXELS = 2_000
 FEW_ITEMS = 3
@@ -160,7 +162,7 @@ def look(run_dir: Path) -> Material:
         held_out=held_out,
         steps=total_steps(run.recipe, len(train)),
         scarce=scarce(data),
-        measured=held_out >= 5,
+        measured=held_out >= MEASURED_FROM,
     )
 
 

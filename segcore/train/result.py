@@ -15,10 +15,10 @@ from segcore.models.weights import save_model
 from segcore.train import runs
 from segcore.train.data import read_values
 from segcore.train.frozen import FrozenData
+from segcore.train.preflight import MEASURED_FROM
 from segcore.train.score import confusion, score, summary
 from segcore.train.work import Work
 
-MEASURED_FROM = 5  # held-out items; fewer say too little to recommend anything by
 HALF_CHECKED = 16  # items at most on which float16 is compared with float32
 
 

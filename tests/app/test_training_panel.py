@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.panels.curves import Curve, running_mean
+from app.panels.curves import Curve, axis_texts, running_mean
 from app.panels.jobs import JobsPanel
 from app.panels.training import TrainingPanel
 from app.workspace import Workspace
@@ -21,6 +21,7 @@ from app.workspace.preflight import look
 from app.workspace.run_view import RunView, view_of
 from app.workspace.runs import new_run
 from segcore.edits import SetState, Stroke
+from segcore.projects.training import NewRun, prepare_run
 from segcore.train.preflight import Cost
 
 
@@ -150,6 +151,153 @@ def test_cancelling_is_said_at_once_and_until_it_has_stopped(
     show(panel, view)
     assert not panel.cancel.isVisible()
     assert panel._title.text() == "Fine-tuning cancelled"
+
+
+def test_a_run_on_screen_says_what_it_was_frozen_with_and_when_it_was_made(
+    panel: TrainingPanel, run: Path, qtbot: Any
+) -> None:
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+    qtbot.waitUntil(lambda: "1 accepted, 0 corrected" in texts(panel.before.learns))
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps(about | {"made": "2026-03-05T04:48:00+00:00"}))
+    view = view_of(run)
+    show(panel, view)
+    made = panel._about.text()
+    assert "Started 2026-03-0" in made
+    item = project.items[0]
+    project.apply(item, Stroke(0, ((9.5, 9.5),), 4, 11, origin=panel._workspace.person_origin()))
+    panel._workspace.item_state_changed.emit(item)
+    qtbot.wait(200)  # what counts anew would have done so by now
+    assert "1 accepted, 0 corrected" in texts(panel.before.learns)
+    started = {"kind": "started", "steps": 200, "time": 9e9, "items": 1, "replay": 0}
+    write(run, started | {"held_out": 2})
+    view.read_events()
+    show(panel, view)
+    assert panel._about.text() == made
+    frozen = {"Pictures with corrections", "1", "none", "2"}
+    qtbot.waitUntil(lambda: frozen <= set(texts(panel.before.learns)))
+
+
+def test_a_run_with_too_few_held_out_items_shows_no_empty_plot_and_promises_no_score(
+    panel: TrainingPanel, run: Path
+) -> None:
+    view = view_of(run)
+    counted = {"kind": "started", "steps": 200, "items": 1, "replay": 0}
+    write(run, counted | {"held_out": 4})
+    view.read_events()
+    show(panel, view)
+    assert not panel._score.isVisible()
+    assert panel._loss.isVisible()
+    assert "final" not in panel._note.text()
+    assert "Promote opens at step 200. With 4 held out, of 5 needed" in panel._note.text()
+    write(run, counted | {"held_out": 5})
+    view.read_events()
+    show(panel, view)
+    assert panel._score.isVisible()
+    assert "when the held-out score is final" in panel._note.text()
+
+
+def test_before_the_first_step_the_sheet_says_what_is_being_done(
+    panel: TrainingPanel, run: Path
+) -> None:
+    view = view_of(run)
+    show(panel, view)
+    assert panel._step.text() == "The trainer is starting"
+    write(run, {"kind": "started", "steps": 200, "items": 1, "held_out": 0})
+    view.read_events()
+    show(panel, view)
+    assert panel._step.text() == "The first step is under way"
+    write(run, {"kind": "step", "step": 1, "steps": 200, "loss": 1.0, "rate": 0.04})
+    view.read_events()
+    show(panel, view)
+    assert (panel._step.text(), panel._rate.text()) == ("Step 1 of 200", "25.0 s/step")
+
+
+def test_nothing_of_a_run_stays_on_screen_when_its_project_is_closed(
+    make_window: Callable[..., Any], project_path: Path, run: Path
+) -> None:
+    window = make_window(project_path)
+    space = window.workspace
+    space.core_text = "Core ready, CPU"
+    write(run, {"kind": "step", "step": 3, "steps": 200, "loss": 1.0, "seconds_left": 120})
+    view = view_of(run)
+    view.read_events()
+    space.runs.view = view
+    space.run_changed.emit(view)
+    assert window.status.core.text() == "Core training, CPU"
+    assert window.right.jobs.header.note == "Fine-tuning fpn 2, 2 min left"
+    space.close_project()
+    assert window.status.core.text() == "Core ready, CPU"
+    assert window.right.jobs.header.note == "None running"
+
+
+def test_the_sheet_on_screen_takes_the_primary_button_from_the_tool_bar(
+    make_window: Callable[..., Any], project_path: Path
+) -> None:
+    window = make_window(project_path)
+    assert window.tool_bar.fine_tune.main.property("tone") == "primary"
+    window.show_training(True)
+    assert window._sheet.start.property("tone") == "primary"
+    assert window.tool_bar.fine_tune.main.property("tone") == ""
+    window.show_training(False)
+    assert window.tool_bar.fine_tune.main.property("tone") == "primary"
+
+
+def test_promote_names_the_model_only_where_there_is_room(panel: TrainingPanel) -> None:
+    view = ended(0.5, 0.6)
+    show(panel, view)
+    assert panel.promote.text() == "Promote fpn 2"
+    panel.resize(230, 700)
+    assert panel.promote.text() == "Promote"
+    assert "fpn 2" in panel._about.text()
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        ("base", "base's training pictures are not here"),
+        ("base 2", "base 2 learned from no others that are still here"),
+        ("", "a new model has learned nothing before"),
+    ],
+)
+def test_a_share_of_earlier_pictures_cannot_be_chosen_where_there_are_none(
+    panel: TrainingPanel, qtbot: Any, start: str, reason: str
+) -> None:
+    from segcore.models import build, save_model
+
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    if start:
+        save_model(build("fpn", classes=project.classes), project.models_dir / start)
+    if start == "base 2":  # all that it learned from is learned from again
+        prepare_run(project, NewRun({"steps": 1}, name="made"))
+        (project.runs_dir / "made").rename(project.runs_dir / start)
+    panel.before.look()
+    field = panel.before.recipe.replay
+    qtbot.waitUntil(lambda: reason in field.toolTip(), timeout=20_000)
+    assert not field.isEnabled()
+    if start:
+        said = f"none, {reason}"
+        qtbot.waitUntil(lambda: any(said in text for text in texts(panel.before.learns)))
+
+
+def test_a_share_of_earlier_pictures_can_be_chosen_where_there_are_some(
+    panel: TrainingPanel, qtbot: Any
+) -> None:
+    from segcore.models import build, save_model
+
+    project = panel._workspace.project
+    save_model(build("fpn", classes=project.classes), project.models_dir / "base 2")
+    project.apply(project.items[1], SetState(state="accepted"))
+    prepare_run(project, NewRun({"steps": 1}, name="made"))
+    (project.runs_dir / "made").rename(project.runs_dir / "base 2")
+    project.apply(project.items[1], SetState(state="rejected"))
+    project.apply(project.items[0], SetState(state="accepted"))
+    panel.before.look()
+    qtbot.waitUntil(lambda: "50 %" in texts(panel.before.learns), timeout=20_000)
+    assert panel.before.recipe.replay.isEnabled()
 
 
 def test_a_better_model_makes_promote_the_primary_button(panel: TrainingPanel) -> None:
@@ -380,6 +528,12 @@ def test_fine_tune_with_nothing_to_learn_says_so(open_workspace: Workspace, qtbo
 def test_the_running_mean_has_no_bias_at_the_start() -> None:
     flat = [QPointF(i, 5.0) for i in range(20)]
     assert [p.y() for p in running_mean(flat)] == pytest.approx([5.0] * 20)
+
+
+def test_the_numbers_of_an_axis_tell_its_ticks_apart() -> None:
+    assert axis_texts([0.0, 0.5, 1.0], 1) == ["0.0", "0.5", "1.0"]
+    assert axis_texts([4.38, 4.39, 4.4], 1) == ["4.38", "4.39", "4.40"]
+    assert axis_texts([0.0, 20.0], 2) == ["0.00", "20.00"]
 
 
 def test_an_axis_of_scores_does_not_go_below_nought(qtbot: Any) -> None:
