@@ -28,7 +28,7 @@ class ActionSet(QObject):
         self._host = host
         self.rows: dict[str, Action] = {row.id: row for row in rows}
         self.qt: dict[str, QAction] = {}
-        self._shown: dict[str, tuple[str, bool]] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
         own = host.workspace.settings.get("memory.keys")
         for row in self.rows.values():
             made = QAction(icon(row.icon), row.title, host.widget)
@@ -59,6 +59,7 @@ class ActionSet(QObject):
             workspace.proposal_changed,
             workspace.offer.changed,
             workspace.project_steps.changed,
+            workspace.at_hand.changed,
             workspace.turned_changed,
             workspace.seeds_changed,
             workspace.preview_changed,
@@ -90,8 +91,9 @@ class ActionSet(QObject):
             if row.checked is not None:
                 made.setChecked(row.checked(workspace))
             # Asked after every stroke: what has not changed is not written again.
-            if self._shown.get(row.id) != (title, holds):
-                self._shown[row.id] = (title, holds)
+            shown = (title, "" if holds else row.when.reason(workspace))
+            if self._shown.get(row.id) != shown:
+                self._shown[row.id] = shown
                 made.setEnabled(holds)
                 made.setText(title)
                 made.setToolTip(self.tooltip(row.id, title, holds))
@@ -102,8 +104,9 @@ class ActionSet(QObject):
         keys = self.keys_text(action_id)
         head = (title or row.title_for(self._host.workspace)).rstrip("…")
         parts = [f"<b>{head}</b>" + (f"&nbsp;&nbsp;{keys}" if keys else ""), row.tip]
-        if not holds and row.when.why:
-            parts.append(f"<i>{row.when.why}</i>")
+        reason = "" if holds else row.when.reason(self._host.workspace)
+        if reason:
+            parts.append(f"<i>{reason}</i>")
         return "<br>".join(parts)
 
     def keys_text(self, action_id: str) -> str:

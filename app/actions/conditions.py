@@ -10,10 +10,24 @@ from app.workspace import Workspace
 
 @dataclass(frozen=True)
 class Condition:
-    """A question to the workspace, and the reason if the answer is no."""
+    """A question to the workspace, and the reason if the answer is no.
+
+    Parameters
+    ----------
+    holds : the question.
+    why : the reason, where what is `before` holds.
+    before : what has to hold first; its own reason comes first as well.
+    """
 
     holds: Callable[[Workspace], bool]
     why: str
+    before: Condition | None = None
+
+    def reason(self, workspace: Workspace) -> str:
+        """Why it does not hold now."""
+        if self.before is not None and not self.before.holds(workspace):
+            return self.before.reason(workspace)
+        return self.why
 
 
 def _volume(w: Workspace) -> bool:
@@ -22,6 +36,10 @@ def _volume(w: Workspace) -> bool:
 
 def _deep(w: Workspace) -> bool:
     return w.image is not None and w.image.dtype.itemsize > 1
+
+
+def _may_predict(w: Workspace) -> bool:
+    return w.project is not None and not w.read_only and w.at_hand.can_predict
 
 
 def _ended(w: Workspace) -> bool:
@@ -58,6 +76,17 @@ HAS_NEXT = Condition(
 HAS_PREVIOUS = Condition(
     lambda w: w.requested is not None and w.queue.neighbour(w.requested, -1) is not None,
     "This is the first item of the queue.",
+)
+_NO_MODEL = "No model knows a class of this project; train one first."
+CAN_PREDICT = Condition(lambda w: w.item is not None and _may_predict(w), _NO_MODEL, EDITABLE)
+CAN_PREDICT_ALL = Condition(_may_predict, _NO_MODEL, WRITABLE)
+CAN_GO_BACK = Condition(
+    lambda w: w.project is not None and not w.read_only and w.at_hand.can_go_back,
+    "No other model predicted before this one.",
+    WRITABLE,
+)
+HAS_HIDDEN = Condition(
+    lambda w: w.item is not None and bool(w.hidden_classes), "No class is hidden.", ITEM
 )
 HAS_TRUTH = Condition(lambda w: w.truth is not None, "This item has no truth.")
 HAS_MODEL_LAYER = Condition(

@@ -169,17 +169,17 @@ _MASK = (
            do.toggle_visible, ("Ctrl+H",), "mask/5", when.ITEM,
            lambda w: w.active_class in w.hidden_classes),
     Action("class.show_all", "Show all classes", "eye", "Show the classes that were hidden.",
-           do.show_all_classes, ("Ctrl+Shift+H",), "mask/5", when.ITEM),
+           do.show_all_classes, ("Ctrl+Shift+H",), "mask/5", when.HAS_HIDDEN),
     Action("class.edit", "Classes…", "palette", "Add, rename and colour classes.",
            lambda h: h.show_dialog("classes"), (), "mask/5", when.WRITABLE),
 )
 
 _MODEL = (
     Action("model.predict", "Predict", "sparkles", "Let the model predict this item.",
-           lambda h: h.workspace.predict(), ("Ctrl+P",), "model/1", when.EDITABLE),
+           lambda h: h.workspace.predict(), ("Ctrl+P",), "model/1", when.CAN_PREDICT),
     Action("model.predict_all", "Predict all", "layers",
            "Let the model predict every item that nobody has corrected.",
-           do.predict_all, ("Ctrl+Shift+P",), "model/1", when.WRITABLE),
+           do.predict_all, ("Ctrl+Shift+P",), "model/1", when.CAN_PREDICT_ALL),
     Action("model.stop", "Cancel predictions", "ban", "Stop what is being predicted.",
            lambda h: h.workspace.jobs.cancel_all(), ("Ctrl+.",), "model/1", when.JOBS_RUNNING),
     Action("proposal.take", "Take proposal", "check", "Put the new prediction into the mask.",
@@ -219,7 +219,7 @@ _MODEL = (
            lambda h: h.workspace.runs.promote(), (), "model/4", when.RUN_ENDED),
     Action("model.go_back", "Go back to the model before", "history",
            "Let the model before the promotion predict again.",
-           lambda h: h.workspace.runs.go_back(), (), "model/4", when.WRITABLE),
+           lambda h: h.workspace.runs.go_back(), (), "model/4", when.CAN_GO_BACK),
 )
 
 _HELP = (

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QWidget
 
 from app.dialogs.host import DialogHost
@@ -95,7 +95,8 @@ class ModelsDialog(Sheet):
         window = self.host.widget.window()
         larger = theme().line() / 16
         wide = min(round(1000 * max(1.0, larger)), window.width() - 32)
-        self.resize(wide, min(round(680 * max(1.0, larger)), window.height() - 64))
+        # Rows of cards are what is looked for: all the height that the window has.
+        self.resize(wide, max(480, window.height() - 64))
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -228,6 +229,12 @@ class ModelsDialog(Sheet):
             self.run()
 
     # -- keys and end -------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Arrows go from card to card from the beginning; the search field is one Tab before."""
+        super().showEvent(event)
+        if self.grid.current is not None:
+            self.grid.current.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """From the search field, Down goes to the cards."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -43,8 +43,9 @@ class Recent:
     path, name : the folder, and its name without the ending.
     total, accepted : items.
     classes : how many are in use.
-    volume, things : whether it has volumes, and countable objects.
-    when : seconds since 1970 of the last change.
+    volume, things : whether most of it are volumes, and whether it has countable objects.
+    when : seconds since 1970 of the last opening, by which they are sorted; of the last change
+        where that is not known.
     held : who has it open, or "".
     """
 
@@ -174,6 +175,8 @@ class WelcomePage(QWidget):
             )
 
     def _take(self, recent: Recent) -> None:
+        opened = self._host.workspace.settings.get("memory.opened").get(str(recent.path))
+        recent = replace(recent, when=opened or recent.when)
         for i, known in enumerate(self._recents):
             if known.path == recent.path:
                 self._recents[i] = recent
@@ -341,8 +344,8 @@ def read_recent(path: Path) -> Recent:
     file = path / "project.db"
     uri = f"{file.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
-        total, accepted, deepest = connection.execute(
-            "SELECT count(*), sum(state = 'accepted'), max(z) FROM item"
+        total, accepted, volumes = connection.execute(
+            "SELECT count(*), sum(state = 'accepted'), sum(z > 1) FROM item"
         ).fetchone()
         (classes,) = connection.execute(
             "SELECT count(*) FROM class WHERE NOT retired AND NOT ignore"
@@ -360,7 +363,7 @@ def read_recent(path: Path) -> Recent:
         int(total),
         int(accepted or 0),
         int(classes),
-        bool(deepest and deepest > 1),
+        2 * int(volumes or 0) > int(total),
         bool(things),
         file.stat().st_mtime,
         "",

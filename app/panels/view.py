@@ -53,6 +53,7 @@ class ViewPanel(Section):
         workspace.proposal_changed.connect(self.refresh)
         workspace.item_state_changed.connect(self.refresh)
         workspace.jobs_changed.connect(self.refresh)
+        workspace.at_hand.changed.connect(self.refresh)
         workspace.project_closed.connect(self.refresh)
 
     def refresh(self, *_: object) -> None:
@@ -63,6 +64,10 @@ class ViewPanel(Section):
         blank = item is not None and workspace.queue.state(item.id) == "new"
         asked = item is not None and any(r.item_id == item.id for r in workspace.jobs.running)
         self.predict.setVisible(blank and not asked and not workspace.read_only)
+        able = workspace.at_hand.can_predict
+        self.predict.setEnabled(able)
+        why = "No model knows a class of this project; train one first."
+        self.predict.setToolTip("" if able else why)
         self.mode.set_value(workspace.view_mode)
         has_model = workspace.model is not None or workspace.proposal is not None
         self.mode.set_available("model", has_model, "No model has predicted this item.")

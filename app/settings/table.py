@@ -151,6 +151,9 @@ SETTINGS: tuple[Setting, ...] = (
         "How many items after the open one are predicted while nothing else runs; 0 is none.",
     ),
     Setting("memory.recent", [], Memory(list), "Recent projects", "Folders, newest first."),
+    Setting(
+        "memory.opened", {}, Memory(dict), "Opened", "Recent project to the seconds since 1970."
+    ),
     Setting("memory.geometry", "", Memory(str), "Window", "Size and place of the window."),
     Setting("memory.panel_width", 280, Memory(int), "Right panel", "Its width in pixels."),
     Setting("memory.folded", [], Memory(list), "Folded sections", "Their ids."),

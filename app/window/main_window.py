@@ -146,7 +146,7 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         workspace, actions = self._workspace, self.actions_set
-        self.top = TopBar(workspace, actions)
+        self.top = TopBar(workspace, actions, self.open_path)
         self.tool_bar = ToolBar(workspace, actions, lambda: self.show_training(None))
         self.strip = ToolStrip(workspace, actions)
         self.queue = QueuePanel(workspace)

@@ -30,6 +30,10 @@ class StatusBar(QWidget):
         self.right_drag = ElidedLabel(kind="small")
         self.right_drag.setProperty("tone", "muted")
         self.right_drag.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.odd = ElidedLabel("", "small")
+        self.odd.setProperty("tone", "muted")
+        self.odd.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+        self.odd.setAccessibleName("About the file")
         self.window_text = label(kind="small")
         self.zoom, self.stroke = label(kind="small"), label(kind="small")
         self._saved_icon, self.saved = QLabel(), label(kind="small")
@@ -60,7 +64,8 @@ class StatusBar(QWidget):
             if extra is not None:
                 layout.addWidget(extra)
             layout.addWidget(text)
-        # Takes what is left, and gives way first.
+        # What is left is shared, and gives way first.
+        layout.addWidget(self.odd, 1)
         layout.addWidget(self.right_drag, 1)
         self._right: list[tuple[ThemedLabel, QWidget]] = []
         for text, mark in (
@@ -108,6 +113,8 @@ class StatusBar(QWidget):
         workspace.project_opened.connect(self._opened)
         workspace.project_closed.connect(self._opened)
         workspace.item_requested.connect(self._item)
+        workspace.image_loaded.connect(self._show_hints)
+        workspace.image_failed.connect(lambda _: self._show_hints(None))
         theme().changed.connect(self._themed)
 
     # -- showing ------------------------------------------------------------------------------
@@ -121,6 +128,7 @@ class StatusBar(QWidget):
         self._origins.clear()
         open_now = self._workspace.project is not None
         self.hint.setText("" if open_now else "No project open")
+        self.odd.setText("")
         for text in (self.zoom, self.stroke, self.window_text, self.right_drag):
             text.setText("")
         self._show_cursor(None)
@@ -128,6 +136,10 @@ class StatusBar(QWidget):
 
     def _item(self, item: Any) -> None:
         self.hint.setText(item.name)
+
+    def _show_hints(self, image: Any) -> None:
+        """What was left out or guessed of the file: a first frame, an alpha channel."""
+        self.odd.setText("" if image is None else " ".join(image.hints))
 
     def _show_cursor(self, cursor: Cursor | None) -> None:
         self.hint.setVisible(cursor is None)

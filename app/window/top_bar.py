@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -11,13 +13,16 @@ from app.actions.action_set import ActionSet
 from app.theme.buttons import KeyButton, connect
 from app.theme.controls import label
 from app.theme.theme import theme
+from app.window.recent_menu import RecentMenu
 from app.workspace import Workspace
 
 
 class TopBar(QWidget):
     """24 px high."""
 
-    def __init__(self, workspace: Workspace, actions: ActionSet) -> None:
+    def __init__(
+        self, workspace: Workspace, actions: ActionSet, open_path: Callable[[Path], None]
+    ) -> None:
         super().__init__()
         self.setObjectName("bars")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -26,6 +31,9 @@ class TopBar(QWidget):
             menu = self.menus.addMenu(title)
             menu.setToolTipsVisible(True)
             actions.fill_menu(menu, name)
+            if name == "file":
+                self.recent = RecentMenu(workspace, open_path)
+                self.recent.put_after(actions.qt["project.open"], menu)
         self.project = label(tone="muted")
         self.project.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.search = KeyButton(

@@ -7,6 +7,7 @@ scribe (labels), to `Background` (reading) or to another process (models, refine
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, QTimer
 from app.settings import Settings
 from app.workspace import review
 from app.workspace.ahead import Ahead
+from app.workspace.at_hand import ModelsAtHand
 from app.workspace.jobs import Jobs
 from app.workspace.messages import Message
 from app.workspace.models import Beginning
@@ -45,6 +47,7 @@ class Workspace(Opening):
         self.refining = Refining(self)
         self.ahead = Ahead(self)
         self.place = Place(self)
+        self.at_hand = ModelsAtHand(self)
         # Looked for later: what that imports must not delay the first picture.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -275,3 +278,5 @@ class Workspace(Opening):
     def _remember_recent(self, path: Path) -> None:
         recent = [str(path), *(p for p in self.settings.get("memory.recent") if p != str(path))]
         self.settings.set("memory.recent", recent[:12])
+        opened = self.settings.get("memory.opened") | {str(path): time.time()}
+        self.settings.set("memory.opened", {p: t for p, t in opened.items() if p in recent[:12]})

@@ -31,12 +31,19 @@ def _refuses(title: str, encoder: str, options: Mapping[str, Any]) -> str | None
 @register(
     "deeplab",
     title="DeepLab",
-    idea="Dilated convolutions keep the map dense and see far; version 2 at four rates at once.",
-    paper="https://arxiv.org/abs/1606.00915",
+    idea="Dilated convolutions keep the map dense and see far; version 2 (2016) at four rates.",
+    paper="https://arxiv.org/abs/1412.7062",
     year=2014,
     tasks=("semantic",),
     encoder="vgg16",
-    options=(Option("version", 2, "1: large field of view; 2: pyramid of rates", choices=(1, 2)),),
+    options=(
+        Option(
+            "version",
+            2,
+            "1: large field of view; 2: pyramid, arXiv:1606.00915",
+            choices=(1, 2),
+        ),
+    ),
     refusal=_refuses,
 )
 def build_deeplab(spec: ModelSpec) -> nn.Module:

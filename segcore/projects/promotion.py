@@ -53,6 +53,11 @@ def prefer(project: Project, name: str) -> None:
     _write(project, [*[entry for entry in row if entry != name], name])
 
 
+def has_earlier(project: Project) -> bool:
+    """Whether `demote` has a model to go back to."""
+    return len(_row(project)) > 1
+
+
 def demote(project: Project) -> str | None:
     """Go back to the model before; its name, or None where there is none."""
     row = _row(project)

@@ -1,0 +1,51 @@
+"""Whether a model can predict here, and whether there is one to go back to: read from the
+project's folder beside the GUI thread, so that conditions of actions need not wait for a disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.workspace.models import current_model
+
+if TYPE_CHECKING:
+    from app.workspace.workspace import Workspace
+
+
+class ModelsAtHand(QObject):
+    """What was found last; until it is found, nothing is refused."""
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self.can_predict = True
+        self.can_go_back = False
+        workspace.project_opened.connect(self._begin)
+        workspace.models_changed.connect(self.look)
+        workspace.classes_changed.connect(lambda _: self.look())
+
+    def _begin(self, _project: Any) -> None:
+        self.can_predict, self.can_go_back = True, False
+        self.look()
+
+    def look(self) -> None:
+        """Read it again."""
+        project = self._workspace.project
+        if project is None:
+            return
+
+        def read() -> tuple[bool, bool]:
+            from segcore.projects.promotion import has_earlier
+
+            return current_model(project) is not None, has_earlier(project)
+
+        def show(found: tuple[bool, bool]) -> None:
+            if project is self._workspace.project:
+                self.can_predict, self.can_go_back = found
+                self.changed.emit()
+
+        # On the idle thread: it must not stand before the first picture.
+        self._workspace.idle.run_latest("models at hand", read, show, lambda _: None)
