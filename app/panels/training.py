@@ -178,6 +178,8 @@ class TrainingPanel(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         self.before.crops.grid.set_lines(2 if self.height() >= _TALL else 1)
+        if self._workspace.runs.view is not None:
+            self._fit_promote(self._workspace.runs.view)
 
     def _look_soon(self) -> None:
         if self.isVisible() and not self._workspace.runs.starting:
@@ -298,10 +300,6 @@ class TrainingPanel(QWidget):
             self._say(f"The new model is better on {view.items or 'the'} held-out items.", "info")
         else:
             self._say("The new model is not better on the held-out items.", "triangle-alert")
-
-    def resizeEvent(self, event: object) -> None:
-        if self._workspace.runs.view is not None:
-            self._fit_promote(self._workspace.runs.view)
 
     def _fit_promote(self, view: RunView) -> None:
         """The button names the model where there is room; the line under the title always does."""
