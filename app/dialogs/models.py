@@ -108,10 +108,11 @@ class ModelsDialog(Sheet):
             if self._gone:
                 return
             first = not self._trained and self.grid.current is next(iter(self.grid.cards), None)
+            on_cards = self.focusWidget() is self.grid.current
             self._trained = [model_card(model) for model in found]
             self._show_cards()
             if first and self.grid.cards:  # nobody has chosen yet
-                self.grid.choose(self.grid.cards[0], focus=False)
+                self.grid.choose(self.grid.cards[0], focus=on_cards)
 
         self._workspace.background.run_latest(
             "trained-models", lambda: trained_models(project), show

@@ -493,3 +493,17 @@ def test_what_is_measured_is_what_is_chosen(sheet: Any, monkeypatch: pytest.Monk
     again, other = asked[-1]
     assert again.settings["loss"] == "focal"
     assert other != key, "another question, so it is measured anew"
+
+
+def test_arrows_go_from_card_to_card_from_the_beginning(dialog: ModelsDialog, qtbot: Any) -> None:
+    dialog.activateWindow()
+    qtbot.waitUntil(lambda: dialog.focusWidget() is dialog.grid.current)
+    first, second = dialog.grid.cards[:2]
+    assert dialog.grid.current is first
+    QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Right)
+    assert dialog.grid.current is second
+    assert dialog.search.text() == ""
+
+
+def test_the_dialog_takes_the_height_of_the_window(window: Any, dialog: ModelsDialog) -> None:
+    assert dialog.height() == window.height() - 64

@@ -77,7 +77,8 @@ def test_an_interrupted_demo_leaves_nothing_and_is_made_again(
         assert maskwright("demo", tmp_path, "--no-window").code == 1
     assert not list(tmp_path.glob("*maskwright*"))
     monkeypatch.setattr("segcore.projects.demo.BUILT_IN", tmp_path / "none")
-    done("demo", tmp_path, "--no-window")
+    made = done("demo", tmp_path, "--no-window")
+    assert made.err.startswith("Making the demo project: ")
     assert (tmp_path / "demo.maskwright" / "project.db").is_file()
 
 

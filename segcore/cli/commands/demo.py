@@ -22,6 +22,11 @@ def demo(
     ] = False,
 ) -> None:
     """Make the demo project and open it."""
+    from segcore.projects.places import DEMO, places
+
+    if not ((folder or places().demo) / DEMO / "project.db").is_file():
+        # Before torch is loaded, which alone may take half a minute the first time.
+        console.note("Making the demo project: pictures, and what two models predict of them…")
     from segcore.projects.demo import ensure_demo
 
     with console.progress() as stage:
