@@ -4,7 +4,6 @@ score gives way to what it would change and a box that takes this class of it.""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -16,10 +15,9 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
-from shiboken6 import isValid
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip
 
-from app.panels.name_field import NameField
+from app.panels.name_editing import NameEditing
 from app.theme.controls import draw_swatch
 from app.theme.icons import pixmap
 from app.theme.style import draw_check_box, draw_focus_ring
@@ -31,17 +29,14 @@ _NAME = 52
 """Where names begin."""
 
 
-class ClassRows(QWidget):
+class ClassRows(NameEditing):
     """All rows, painted in one go."""
 
     def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
-        self._workspace = workspace
+        super().__init__(workspace)
         self._classes: list[SegClass] = []
         self._scores: Scores | None = None
         self._hovered: tuple[int, str] = (-1, "")
-        self._editor: NameField | None = None
-        self._adding = False
         self._widest = 0
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -91,11 +86,16 @@ class ClassRows(QWidget):
         return QSize(200, self.sizeHint().height())
 
     def row_rect(self, class_id: int) -> QRect:
-        """Where the row of a class is."""
-        for row, c in enumerate(self._classes):
-            if int(c.id) == class_id:
-                return QRect(0, row * self.row_height, self.width(), self.row_height)
-        return QRect()
+        """Where the row of a class is; 0 is the one below the last."""
+        ids = [*(int(c.id) for c in self._classes), 0]
+        if class_id not in ids:
+            return QRect()
+        return QRect(0, ids.index(class_id) * self.row_height, self.width(), self.row_height)
+
+    @property
+    def name_width(self) -> int:
+        """Room for a name that is written."""
+        return self._columns()["bar"] - _NAME
 
     # -- painting -----------------------------------------------------------------------------
 
@@ -378,70 +378,6 @@ class ClassRows(QWidget):
             self._workspace.set_class_visible(int(c.id), int(c.id) == class_id)
 
     # -- changing a class ---------------------------------------------------------------------
-
-    def rename(self, class_id: int) -> None:
-        """Edit the name in its row."""
-        classes = self._workspace.classes
-        if classes is None or self._workspace.read_only or classes.get(class_id) is None:
-            return
-        area = self.row_rect(class_id)
-        self._edit(classes[class_id].name, area, lambda name: self._renamed(class_id, name))
-
-    def add(self) -> None:
-        """Write the name of one more class in a row below; it is added when its name is taken."""
-        classes = self._workspace.classes
-        if classes is None or self._workspace.read_only:
-            return
-        self.finish_editing()
-        self._adding = True
-        self._resize()
-        height = self.row_height
-        area = QRect(0, len(self._classes) * height, self.width(), height)
-        self._edit(classes.free_name(), area, self._added)
-        if self._editor is not None:
-            self._editor.destroyed.connect(self._end_adding)
-
-    def _edit(self, name: str, area: QRect, taken: Callable[[str], None]) -> None:
-        self.finish_editing()
-        area.setLeft(48)
-        area.setWidth(self._columns()["bar"] - 52)
-        self._editor = NameField(name, area, self)
-        self._editor.taken.connect(taken)
-
-    def finish_editing(self, *, take: bool = True) -> None:
-        """Take the name that is being written, or drop it."""
-        editor, self._editor = self._editor, None
-        if editor is not None and isValid(editor):
-            (editor.take if take else editor.drop)()
-
-    def _end_adding(self) -> None:
-        if isValid(self):
-            self._adding = False
-            self._resize()
-
-    def _is_free(self, name: str, class_id: int = 0) -> bool:
-        classes = self._workspace.classes
-        other = None if classes is None else classes.by_name(name)
-        if other is None or int(other.id) == class_id:
-            return True
-        self._workspace.tell(f'There is a class "{name}" already')
-        return False
-
-    def _renamed(self, class_id: int, name: str) -> None:
-        classes = self._workspace.classes
-        if classes is None or not name or name == classes[class_id].name:
-            return
-        if self._is_free(name, class_id):
-            self._workspace.set_classes(classes.changed(class_id, name=name))
-
-    def _added(self, name: str) -> None:
-        classes = self._workspace.classes
-        if classes is None or not name or not self._is_free(name):
-            return
-        self._workspace.set_classes(classes.added(name))
-        fresh = self._workspace.classes
-        if fresh is not None:
-            self._workspace.set_active_class(int(fresh.classes[-1].id))
 
     def recolour(self, class_id: int) -> None:
         """Choose another colour in a dialog."""
