@@ -236,6 +236,7 @@ def test_a_warmed_model_and_an_unload_are_jobs_like_others(
 LOADS_NOTHING = """
 import sys
 from pathlib import Path
+from segcore.base import CLASS_PRESETS
 from segcore.service.core import Models, predict, warm
 from segcore.service.protocol import Predict, Warm
 from segcore.service.worker import JobContext
@@ -245,11 +246,9 @@ models, said = Models(), []
 context = JobContext(1, "k", said.append)
 warm(Warm(key="warm", model_path=model), context, models)
 before = set(sys.modules)
-predict(
-    Predict(key="k", item="1", image_paths=(picture,), model_path=model, class_rows=()),
-    context,
-    models,
-)
+rows = tuple(CLASS_PRESETS["camvid"].to_rows())
+job = Predict(key="k", item="1", image_paths=(picture,), model_path=model, class_rows=rows)
+predict(job, context, models)
 assert said, "it predicted"
 fresh = sorted(set(sys.modules) - before)
 assert not fresh, fresh
