@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from app.settings import Settings
 from app.workspace.background import Background
@@ -51,7 +51,9 @@ class Steps(Choices):
         self._told: tuple[str, str, Any] | None = None
         self._history: list[Any] = []
         self._store_spoke.connect(self._hear_store)
-        self._ticket_done.connect(self._hear_ticket)
+        # Queued also where the step is applied before this thread has asked to hear of it: what
+        # the scribe has said of it before comes first, so a step never counts as done unseen.
+        self._ticket_done.connect(self._hear_ticket, Qt.ConnectionType.QueuedConnection)
 
     @property
     def read_only(self) -> bool:

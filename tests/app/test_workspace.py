@@ -192,7 +192,7 @@ def test_accepting_asks_once_what_fills_unlabelled_pixels(
     settle(w, qtbot)
     qtbot.waitUntil(lambda: item.state == "accepted", timeout=20_000)
     assert set(np.unique(item.labels.read())) == {4}
-    w.project.scribe.undo(item.id)
+    w.project.scribe.undo(item.id).durable.result(timeout=20)
     settle(w, qtbot)
     assert (item.state, item.labels.read().any()) == ("new", False)
 
