@@ -58,6 +58,7 @@ class ExportDialog(Sheet):
         self.note.setWordWrap(True)
         self.lost = label(kind="small")
         self.lost.setWordWrap(True)
+        self.lost.hide()
         self.lost.setAccessibleName("What the format cannot hold")
         form = Form()
         form.add("Format", self.format)
@@ -110,8 +111,16 @@ class ExportDialog(Sheet):
                 said = [s for s in sentences if not s.endswith("will be left out.")]
                 self.lost.setText("\n".join(said))
                 self.lost.setVisible(bool(said))
+                self._grow()
 
         self.host.workspace.background.run_latest("export loses", work, show)
+
+    def _grow(self) -> None:
+        """High enough for all sentences: a dialog on screen does not follow wrapped text."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
 
     def run(self) -> None:
         """Write beside the GUI thread; the dialog closes when it is done."""
