@@ -155,15 +155,18 @@ class Scorekeeper(QObject):
     def open(self, item: Any, project: Any, labels: Labels | None) -> None:
         """Begin with another item, or with none."""
         self._item, self._project = item, project
-        self._states, self._areas = (), {}
+        here: dict[int, int] = {}
+        self._states, self._areas = (), here
         self.scores = EMPTY
         if item is None or labels is None:
             self.changed.emit(EMPTY)
             return
 
         def counted(areas: dict[int, int]) -> None:
-            if item is self._item:
-                self._areas = areas
+            if here is self._areas:
+                # What was painted while it was counted is in there already.
+                for class_id, pixels in areas.items():
+                    here[class_id] = here.get(class_id, 0) + pixels
                 self._refresh()
 
         self._background.run(labels.counts, counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,29 @@ def test_a_class_that_was_added_counts_among_the_classes(
     qtbot.waitUntil(lambda: w.scores.iou[added] == 0.0, timeout=20_000)
     assert w.scores.counted <= len(w.scores.iou)
     assert len(w.scores.trend) == 2
+
+
+def test_what_is_painted_while_areas_are_counted_is_in_them(
+    open_workspace: Workspace, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = open_workspace
+    counted, may_count = threading.Event(), threading.Event()
+    count = type(w.labels).counts
+
+    def counts_late(labels: Any) -> dict[int, int]:
+        found = count(labels)
+        counted.set()
+        assert may_count.wait(20)
+        return found
+
+    monkeypatch.setattr(type(w.labels), "counts", counts_late)
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.step(1)
+    assert counted.wait(20)
+    w.submit(stroke(w, 100.5, 200.5))
+    settle(w, qtbot)
+    may_count.set()
+    monkeypatch.undo()
+    assert w.labels is not None
+    now = {k: v for k, v in w.labels.counts().items() if v}
+    qtbot.waitUntil(lambda: {k: v for k, v in w.scores.areas.items() if v} == now, timeout=20_000)
