@@ -13,9 +13,11 @@ from PySide6.QtGui import (
     QDesktopServices,
     QFont,
     QFontDatabase,
+    QPixmap,
     QTextBlock,
     QTextCharFormat,
     QTextCursor,
+    QTextDocument,
     QTextFormat,
     QTextFrameFormat,
     QTextTable,
@@ -30,6 +32,7 @@ from segcore.base import MaskwrightError
 
 FIRST = "README.md"
 _FILE = Qt.ItemDataRole.UserRole
+_PICTURE_WIDTH = 560  # logical pixels
 
 
 def manual_folder() -> Path:
@@ -153,6 +156,19 @@ class Page(QTextBrowser):
         self._dress()
         self.verticalScrollBar().setValue(0)
         self.turned.emit(file)
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """A picture of the page, no wider than a page is."""
+        url = QUrl(name) if isinstance(name, str) else name
+        if kind != QTextDocument.ResourceType.ImageResource.value or not url.isRelative():
+            return super().loadResource(kind, url)
+        picture = QPixmap(str(self._folder / url.path()))
+        ratio = self.devicePixelRatioF()
+        if picture.width() > _PICTURE_WIDTH * ratio:
+            smooth = Qt.TransformationMode.SmoothTransformation
+            picture = picture.scaledToWidth(round(_PICTURE_WIDTH * ratio), smooth)
+            picture.setDevicePixelRatio(ratio)
+        return picture
 
     def _scroll_to(self, anchor: str) -> None:
         block = self.document().begin()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QTextDocument
 from PySide6.QtTest import QTest
 
 from app.dialogs.manual import ManualDialog, anchor_of, manual_folder, pages
@@ -79,8 +80,22 @@ def test_every_link_between_pages_leads_to_a_page_and_a_heading() -> None:
         text = re.sub(r"```.*?```", "", (folder / name).read_text("utf-8"), flags=re.S)
         for target in re.findall(r"\]\((?!http)([^)\s]+)\)", text):
             file, _, anchor = target.partition("#")
+            if file.endswith(".png"):
+                assert (folder / file).is_file(), f"{name}: {file}"
+                continue
             assert (file or name) in heads, f"{name}: {file}"
             assert not anchor or anchor in heads[file or name], f"{name}: #{anchor}"
+
+
+def test_a_picture_of_a_page_is_shown_and_fits_it(make_window: Make) -> None:
+    dialog = opened(make_window())
+    dialog.text.read("fine-tuning.md")
+    page = (manual_folder() / dialog.text.file).read_text("utf-8")
+    (name,) = re.findall(r"!\[[^]]*\]\((\S+)\)", page)
+    shown = dialog.text.loadResource(QTextDocument.ResourceType.ImageResource.value, QUrl(name))
+    assert not shown.isNull()
+    assert shown.deviceIndependentSize().width() <= dialog.text.viewport().width()
+    assert dialog.text.horizontalScrollBar().maximum() == 0
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])

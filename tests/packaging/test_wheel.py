@@ -38,6 +38,7 @@ def test_the_wheel_holds_code_schema_icons_and_models_and_nothing_else(wheel: Pa
             assert file.relative_to(ROOT).as_posix() in names
     pages = [file.name for file in (ROOT / "docs" / "manual").glob("*.md")]
     assert {f"resources/manual/{page}" for page in pages} <= set(names)
+    assert "resources/images/crops_light.png" in names  # of the page on fine-tuning
     for package in ("app", "segcore"):
         for file in (ROOT / package).rglob("*.py"):
             assert file.relative_to(ROOT).as_posix() in names
