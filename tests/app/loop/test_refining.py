@@ -180,7 +180,7 @@ def test_a_rectangle_is_refined_and_nothing_beside_it_and_nothing_of_mine(
     assert mine.sum() > 200
     hands.key(Qt.Key.Key_R)
     hands.workspace.options_of("crf")["source"] = "labels"
-    hands.drag([(40.2, 50.2), (100, 120), (159.5, 199.5)])
+    hands.drag([(40.5, 50.5), (100, 120), (159.5, 199.5)])
     answered(hands)
     region = hands.workspace.refining.region
     assert region == Rect(40, 50, 120, 150)

@@ -17,10 +17,11 @@ Open = Callable[[Path], Hands]
 
 
 def predict(hands: Hands) -> None:
-    """Press Predict and wait until the mask is in the store."""
+    """Press Predict and wait until the mask is in the store and its score on the screen."""
     hands.click(hands.window.tool_bar.predict)
     hands.wait(lambda: hands.workspace.item.state == "predicted", seconds=120)
     hands.settle()
+    hands.wait(lambda: hands.shown_score() > 0)
 
 
 def paint_the_largest_error(hands: Hands) -> None:
