@@ -76,7 +76,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 def unread_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The architectures as if nobody had asked for them yet; put back at the end."""
     registry.architectures()  # the families' own modules enter themselves once a process
-    monkeypatch.setattr(registry, "_loaded", False)
+    monkeypatch.setattr(registry, "_state", "empty")
     monkeypatch.setattr(registry, "_plugins", ())
     monkeypatch.setattr(registry, "_TABLE", dict(registry._TABLE))
 
