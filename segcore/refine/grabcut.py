@@ -103,7 +103,8 @@ def grabcut_region(
     seeds : (y, x) as for `grabcut`, or the rectangle around the foreground's.
     box : as for `grabcut`.
     shape : (height, width) of the picture.
-    margin : pixels around seeds and box; None is half of their larger side, at least 32.
+    margin : pixels around seeds and box; None is their larger side, at least 32: of an object such
+        as a lung people mark the middle half.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def grabcut_region(
     if meant.intersect(whole).is_empty:
         return Rect(0, 0, 0, 0)
     if margin is None:
-        margin = max(32, max(meant.height, meant.width) // 2)
+        margin = max(32, meant.height, meant.width)
     return meant.grown(margin).intersect(whole)
 
 

@@ -319,7 +319,7 @@ def test_the_region_holds_seeds_box_and_a_margin_inside_the_picture() -> None:
     seeds = np.zeros((1000, 2000), np.uint8)
     seeds[500, 600:700] = 1
     region = grabcut_region(seeds, None, (1000, 2000))
-    assert region == Rect.from_bounds(500 - 50, 600 - 50, 501 + 50, 700 + 50)
+    assert region == Rect.from_bounds(500 - 100, 600 - 100, 501 + 100, 700 + 100)
     seeds[900, 1900] = 2  # ground far off is not where the object is
     assert grabcut_region(seeds, None, (1000, 2000)) == region
     boxed = grabcut_region(seeds, Rect(480, 10, 60, 640), (1000, 2000), margin=40)
