@@ -150,6 +150,8 @@ def fine_tune(hands: Hands, steps: int) -> None:
     hands.wait(lambda: runs.view is not None and not runs.is_running, seconds=300)
     assert runs.view is not None
     assert runs.view.state == "done", runs.view.reason
+    # The end is read beside the GUI thread, and shown a moment later.
+    hands.wait(hands.window._sheet.promote.isEnabled)
 
 
 def test_fine_tuning_learns_from_what_was_accepted_and_is_promoted_by_hand(
