@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from segcore.train.preflight import MEASURED_FROM
-
 log = logging.getLogger(__name__)
 ENDED = ("done", "failed", "cancelled", "lost")
 
@@ -69,6 +67,8 @@ class RunView:
     @property
     def is_measured(self) -> bool:
         """Whether enough is held out for a score, for all that is known."""
+        from segcore.train.preflight import MEASURED_FROM  # not before there is a run
+
         enough = self.held_out is not None and self.held_out >= MEASURED_FROM
         return bool(self.scores) or (enough and not self.note.startswith("not measured"))
 
