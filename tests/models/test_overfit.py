@@ -29,6 +29,11 @@ SIZE = (144, 192)
 SHARE = 0.97
 CAP = 600  # optimiser steps
 EVERY = 20  # between looks at the score
+RATE = 1.5e-3
+# ENet begins from random numbers, and its residual steps are a quarter as wide as their ends: at
+# the common rate it still climbs when the cap is reached (0.91 of its bound after 600 steps).
+OTHER_RATE = {"enet": 5e-3}
+OTHER_CAP = {"enet": 900}
 WITH_OTHER_STRIDE = {"fcn": "stride"}  # the head's own scores are the coarsest of several
 SEMANTIC = [
     name
@@ -124,9 +129,10 @@ def test_four_street_scenes_are_learned_by_heart(
     for module in model.modules():  # by heart is the point here
         if isinstance(module, nn.Dropout | nn.Dropout2d):
             module.p = 0.0
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.0)
+    rate, cap = OTHER_RATE.get(name, RATE), OTHER_CAP.get(name, CAP)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     start, reached, step = time.perf_counter(), 0.0, 0
-    while step < CAP and reached < SHARE * bound:
+    while step < cap and reached < SHARE * bound:
         for _ in range(EVERY):
             optimiser.zero_grad()
             loss_of(model.train()(batch).logits, target).backward()
@@ -138,7 +144,7 @@ def test_four_street_scenes_are_learned_by_heart(
     with capsys.disabled():
         print(
             f"\n{name}: stride {stride}, bound {bound:.3f}, reached {reached:.3f} "
-            f"({reached / bound:.2f} of it) after {step} of {CAP} steps, "
+            f"({reached / bound:.2f} of it) after {step} of {cap} steps, "
             f"{time.perf_counter() - start:.0f} s"
         )
     assert reached >= SHARE * bound
