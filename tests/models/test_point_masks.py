@@ -213,8 +213,9 @@ def test_a_step_teaches_coarse_masks_and_points() -> None:
     truth, _ = masks_on_boxes(row, torch.tensor([0]), row["boxes"], 224)
     smooth = nn.functional.interpolate(coarse[:, 1:], size=(224, 224), mode="bilinear")[:, 0]
     of_fine, of_coarse = (((m > 0) == (truth > 0.5)).float().mean() for m in (drawn, smooth))
-    assert of_fine > 0.97
-    assert of_fine > of_coarse
+    # Over seeds and numbers of threads the fine masks had 0.967 to 0.980, 0.02 and more above.
+    assert of_fine > 0.95
+    assert of_fine > of_coarse + 0.01
 
 
 def test_panet_keeps_its_path_and_its_boxes_under_the_points() -> None:
