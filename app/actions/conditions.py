@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.workspace import Workspace
+from app.workspace.at_hand import NO_MODEL
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,8 @@ HAS_PREVIOUS = Condition(
     lambda w: w.requested is not None and w.queue.neighbour(w.requested, -1) is not None,
     "This is the first item of the queue.",
 )
-_NO_MODEL = "No model knows a class of this project; train one first."
-CAN_PREDICT = Condition(lambda w: w.item is not None and _may_predict(w), _NO_MODEL, EDITABLE)
-CAN_PREDICT_ALL = Condition(_may_predict, _NO_MODEL, WRITABLE)
+CAN_PREDICT = Condition(lambda w: w.item is not None and _may_predict(w), NO_MODEL, EDITABLE)
+CAN_PREDICT_ALL = Condition(_may_predict, NO_MODEL, WRITABLE)
 CAN_GO_BACK = Condition(
     lambda w: w.project is not None and not w.read_only and w.at_hand.can_go_back,
     "No other model predicted before this one.",

@@ -9,6 +9,7 @@ from app.theme.controls import Segmented, ThemedLabel, button, icon_button, labe
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
+from app.workspace.at_hand import NO_MODEL
 
 
 class ViewPanel(Section):
@@ -66,7 +67,7 @@ class ViewPanel(Section):
         self.predict.setVisible(blank and not asked and not workspace.read_only)
         able = workspace.at_hand.can_predict
         self.predict.setEnabled(able)
-        why = "No model knows a class of this project; train one first."
+        why = NO_MODEL
         self.predict.setToolTip("" if able else why)
         self.mode.set_value(workspace.view_mode)
         has_model = workspace.model is not None or workspace.proposal is not None

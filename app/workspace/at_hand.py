@@ -12,6 +12,8 @@ from app.workspace.models import current_model
 if TYPE_CHECKING:
     from app.workspace.workspace import Workspace
 
+NO_MODEL = "No model knows a class of this project; train one first."
+
 
 class ModelsAtHand(QObject):
     """What was found last; until it is found, nothing is refused."""

@@ -23,7 +23,7 @@ from segcore.infer.engines import best_engine, make_engine
 from segcore.infer.found import FoundObjects
 from segcore.infer.objects import connected_objects
 from segcore.infer.picture import Picture
-from segcore.infer.tiles import Tile, make_grid
+from segcore.infer.tiles import make_grid
 from segcore.models.objects import LOWEST_SCORE, Found, beneath, join_tiles, merged, paint
 
 if TYPE_CHECKING:
@@ -217,7 +217,8 @@ class Predictor:
                 raise Cancelled("The prediction was cancelled.")
             count = max(1, self.batch)
             tiles, order = [grid.tiles[n] for n in order[:count]], order[count:]
-            found = self._computed([picture.read(t.rect) for t in tiles], mirror, tiles, seen)
+            places = [tile.rect for tile in tiles]
+            found = self._computed([picture.read(p) for p in places], mirror, places, seen)
             for tile, shares in zip(tiles, found, strict=True):
                 if not tile.is_alone:
                     shares.mul_(torch.from_numpy(tile.weights()).to(shares.device))
@@ -236,47 +237,44 @@ class Predictor:
         self,
         values: list[NDArray[np.float32]],
         mirror: bool,
-        tiles: list[Tile],
+        places: list[Rect],
         seen: Seen | None,
     ) -> list[Tensor]:
         """Probabilities (C, h, w) of each tile; fewer at once where memory runs out."""
         try:
             if self.batch:
-                return self._forward(values, mirror, [tile.rect for tile in tiles], seen)
-            return self._first(values, mirror, tiles, seen)
+                return self._forward(values, mirror, places, seen)
+            return self._first(values, mirror, places, seen)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        self._let_go()
+        if self._on_card:
+            torch.cuda.empty_cache()
         if len(values) == 1:
-            return [self._smaller(values[0], mirror, tiles[0].rect, seen)]
+            return [self._smaller(values[0], mirror, places[0], seen)]
         half = len(values) // 2
         self.batch = half
         return [
-            *self._computed(values[:half], mirror, tiles[:half], seen),
-            *self._computed(values[half:], mirror, tiles[half:], seen),
+            *self._computed(values[:half], mirror, places[:half], seen),
+            *self._computed(values[half:], mirror, places[half:], seen),
         ]
 
     def _first(
         self,
         values: list[NDArray[np.float32]],
         mirror: bool,
-        tiles: list[Tile],
+        places: list[Rect],
         seen: Seen | None,
     ) -> list[Tensor]:
         """The first tile on a graphics card, which shows how many fit at once."""
         name = self.device.name
         torch.cuda.reset_peak_memory_stats(name)
         before = torch.cuda.memory_allocated(name)
-        found = self._forward(values, mirror, [tile.rect for tile in tiles], seen)
+        found = self._forward(values, mirror, places, seen)
         needed = max(1, torch.cuda.max_memory_allocated(name) - before)
         free = torch.cuda.mem_get_info(name)[0]
         self.batch = min(MOST_TILES, max(1, int(_SHARE_OF_FREE * free / needed)))
         return found
-
-    def _let_go(self) -> None:
-        if self._on_card:
-            torch.cuda.empty_cache()
 
     def _smaller(
         self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
@@ -297,25 +295,13 @@ class Predictor:
         for tile in grid.tiles:
             rows, columns = tile.rect.slices
             inner = tile.rect.shifted(place.y, place.x)
-            part = self._one(values[:, rows, columns], mirror, inner, seen)
+            (part,) = self._computed([values[:, rows, columns]], mirror, [inner], seen)
             part *= torch.from_numpy(tile.weights()).to(part.device)
             if total is None:
                 total = part.new_zeros((part.shape[0], *values.shape[1:]))
             total[:, rows, columns] += part
         assert total is not None  # a grid has at least one tile
         return total
-
-    def _one(
-        self, values: NDArray[np.float32], mirror: bool, place: Rect, seen: Seen | None
-    ) -> Tensor:
-        """As `_computed`, of one part of a tile that was too large."""
-        try:
-            return self._forward([values], mirror, [place], seen)[0]
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        self._let_go()
-        return self._smaller(values, mirror, place, seen)
 
     @torch.no_grad()
     def _forward(

@@ -199,7 +199,7 @@ def test_a_step_teaches_coarse_masks_and_points() -> None:
     images = (semantic * 2.0 - 1)[:, None].expand(-1, 3, -1, -1) + 0.1 * torch.randn(1, 3, 64, 64)
     targets = Targets(semantic, semantic.clone())
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    for _ in range(40):
+    for _ in range(80):  # so many that the number of threads, which rounds otherwise, does not tell
         optimiser.zero_grad()
         losses = model(images, targets).losses
         (losses["mask"] + losses["points"]).backward()
@@ -213,8 +213,7 @@ def test_a_step_teaches_coarse_masks_and_points() -> None:
     truth, _ = masks_on_boxes(row, torch.tensor([0]), row["boxes"], 224)
     smooth = nn.functional.interpolate(coarse[:, 1:], size=(224, 224), mode="bilinear")[:, 0]
     of_fine, of_coarse = (((m > 0) == (truth > 0.5)).float().mean() for m in (drawn, smooth))
-    # Over seeds and numbers of threads the fine masks had 0.967 to 0.980, 0.02 and more above.
-    assert of_fine > 0.95
+    assert of_fine > 0.97
     assert of_fine > of_coarse + 0.01
 
 
