@@ -7,12 +7,15 @@ import and the loader are in them.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+
+from segcore.base.process import process_start
 
 # A start that has shown nothing by then has failed; a cold disk is far below.
 GIVE_UP_MS = 60_000
@@ -80,8 +83,7 @@ def report(project: Path) -> int:
 
 def _since_start(moment: float | None) -> float | None:
     """Milliseconds from the start of this process to a moment, or None."""
-    import psutil  # not before: its import would be measured
-
-    if moment is None:
+    started = process_start(os.getpid())
+    if moment is None or started is None:
         return None
-    return round(1000 * (moment - float(psutil.Process().create_time())), 1)
+    return round(1000 * (moment - started), 1)

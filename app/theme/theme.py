@@ -59,10 +59,12 @@ class Theme(QObject):
 
     # -- applying -----------------------------------------------------------------------------
 
-    def apply(self, name: str, *, scale: float = 1.0, family: str = "") -> None:
-        """Dress the application; live, so it may be called again."""
-        from app.theme.sheet import style_sheet
+    def apply(self, name: str, *, scale: float = 1.0, family: str = "", sheet: bool = True) -> None:
+        """Dress the application; live, so it may be called again.
 
+        Without `sheet` the style sheet waits for `lay_sheet`, for whoever is about to build a
+        window: with one, Qt dresses every part anew whenever what it is in finds its place.
+        """
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             return
@@ -79,8 +81,17 @@ class Theme(QObject):
             app.setStyle("Fusion")
         app.setFont(self.font())
         app.setPalette(self._palette())
-        app.setStyleSheet(style_sheet(self.hex, QFontMetrics(self.font()).height()))
+        if sheet:
+            self.lay_sheet()
         self.changed.emit()
+
+    def lay_sheet(self) -> None:
+        """Give the application the style sheet of the theme and text size in use."""
+        from app.theme.sheet import style_sheet
+
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.setStyleSheet(style_sheet(self.hex, QFontMetrics(self.font()).height()))
 
     def finish(self) -> None:
         """Put our own style over Fusion: distances, check boxes, tooltips after 600 ms.

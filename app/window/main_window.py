@@ -378,11 +378,12 @@ class MainWindow(QMainWindow):
         event.accept()
 
 
-def apply_theme(workspace: Workspace) -> None:
-    """Dress the application as the settings say."""
+def apply_theme(workspace: Workspace, *, sheet: bool = True) -> None:
+    """Dress the application as the settings say; see `Theme.apply`."""
     settings = workspace.settings
     theme().apply(
         settings.get("look.theme"),
         scale=settings.get("look.text_size"),
         family=settings.get("look.font"),
+        sheet=sheet,
     )

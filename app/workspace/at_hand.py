@@ -25,16 +25,22 @@ class ModelsAtHand(QObject):
         self._workspace = workspace
         self.can_predict = True
         self.can_go_back = False
-        workspace.project_opened.connect(self._begin)
-        workspace.models_changed.connect(self.look)
-        workspace.classes_changed.connect(lambda _: self.look())
+        self._begun = False
+        workspace.project_opened.connect(self._wait)
+        workspace.models_changed.connect(self._look_again)
+        workspace.classes_changed.connect(self._look_again)
 
-    def _begin(self, _project: Any) -> None:
-        self.can_predict, self.can_go_back = True, False
-        self.look()
+    def _wait(self, _project: Any) -> None:
+        self.can_predict, self.can_go_back, self._begun = True, False, False
+
+    def _look_again(self, *_: Any) -> None:
+        if self._begun:
+            self.look()
 
     def look(self) -> None:
-        """Read it again."""
+        """Read it again; for the first time when the first picture has had its time, because what
+        this imports would stand before it."""
+        self._begun = True
         project = self._workspace.project
         if project is None:
             return
@@ -49,5 +55,4 @@ class ModelsAtHand(QObject):
                 self.can_predict, self.can_go_back = found
                 self.changed.emit()
 
-        # On the idle thread: it must not stand before the first picture.
         self._workspace.idle.run_latest("models at hand", read, show, lambda _: None)

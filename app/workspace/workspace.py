@@ -52,6 +52,7 @@ class Workspace(Opening):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_FIND_RUNS_MS)
+        self._later.timeout.connect(self.at_hand.look)
         self._later.timeout.connect(self.runs.find)
         self._follower = QTimer(self)
         self._follower.setInterval(_FOLLOW_MS)

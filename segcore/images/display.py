@@ -63,11 +63,20 @@ def _dark_window(values: NDArray[Any]) -> tuple[float, float]:
     if values.size == 0:
         return 0.0, 255.0
     low, bright, top = (
-        float(v) for v in np.percentile(values, (*_PERCENTILES, _DARK_TOP_PERCENTILE))
+        percentile_of_bytes(values, share) for share in (*_PERCENTILES, _DARK_TOP_PERCENTILE)
     )
     if bright >= _VERY_DARK:
         return 0.0, 255.0
     return low, min(255.0, max(top, low + _LEAST_DARK_WIDTH))
+
+
+def percentile_of_bytes(values: NDArray[np.uint8], share: float) -> float:
+    """As `numpy.percentile` of 8-bit values, from their counts: without a sort, and without
+    `numpy.ma`, which that imports (37 ms before the first picture)."""
+    counted = np.cumsum(np.bincount(values, minlength=256))
+    place = (values.size - 1) * share / 100
+    low, high = np.searchsorted(counted, (np.floor(place), np.ceil(place)), side="right")
+    return float(low + (high - low) * (place % 1))
 
 
 def full_window(source: ImageSource) -> tuple[float, float]:

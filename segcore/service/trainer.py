@@ -21,6 +21,7 @@ from typing import IO
 import psutil
 
 from segcore.base import MaskwrightError
+from segcore.base.process import process_start
 from segcore.service.process import module_environment
 from segcore.service.protocol import FINAL_STATES, Event, JobChanged
 from segcore.train import runs
@@ -69,12 +70,9 @@ def launch(run_dir: Path, *, cores: int | None = None) -> int:
         ) from error
     # The trainer writes the same when it has loaded torch. Until then it must be known as well,
     # or the window would take the run for one that never started.
-    with contextlib.suppress(psutil.Error, OSError):
-        facts = {
-            "pid": pid,
-            "started": psutil.Process(pid).create_time(),
-            "host": socket.gethostname(),
-        }
+    started = process_start(pid)
+    if started is not None:
+        facts = {"pid": pid, "started": started, "host": socket.gethostname()}
         runs.write_run(run_dir, replace(run, process=facts))
     return pid
 

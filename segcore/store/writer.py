@@ -9,12 +9,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from segcore.base.process import process_start, still_runs
 from segcore.store.database import Database
 
 HEARTBEAT_SECONDS = 30.0
 _STALE_SECONDS = 5 * HEARTBEAT_SECONDS
-# Clocks of two systems, and start times that are kept in ticks, differ a little.
-_START_TOLERANCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,7 @@ class Writer:
         """Whether that process still runs; of another machine only its heartbeat is known."""
         if self.host != socket.gethostname():
             return time.time() - self.heartbeat < _STALE_SECONDS
-        started = process_start(self.pid)
-        return started is not None and abs(started - self.started) < _START_TOLERANCE
-
-
-def process_start(pid: int) -> float | None:
-    """When a process of this machine started, or None if it does not run."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return float(process.create_time())
-    except psutil.NoSuchProcess:
-        return None
-    except psutil.AccessDenied:
-        return None
+        return still_runs(self.pid, self.started)
 
 
 def read(database: Database) -> Writer | None:

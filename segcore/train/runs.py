@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segcore.base import BadFile, MaskwrightError, digest_file
+from segcore.base.process import process_start, still_runs
 from segcore.train.recipe import Recipe
 
 RUN = "run.json"
@@ -224,8 +225,6 @@ def claim(run_dir: Path) -> Run:
     """
     from dataclasses import replace
 
-    import psutil
-
     run = read_run(run_dir)
     mine = run.process is not None and run.process["pid"] == os.getpid()
     if is_alive(run) and run.process is not None and not mine:
@@ -235,7 +234,7 @@ def claim(run_dir: Path) -> Run:
         )
     process = {
         "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
+        "started": process_start(os.getpid()),
         "host": socket.gethostname(),
     }
     if run.process is not None and not mine:
@@ -248,18 +247,9 @@ def claim(run_dir: Path) -> Run:
 
 def is_alive(run: Run) -> bool:
     """Whether the trainer that ``run.json`` names still lives; a reused pid is not taken for it."""
-    import psutil
-
     if run.process is None or run.process["host"] != socket.gethostname():
         return False
-    try:
-        process = psutil.Process(int(run.process["pid"]))
-        started = process.create_time()
-        if process.status() == psutil.STATUS_ZOMBIE:  # dead, and nobody has collected it yet
-            return False
-    except psutil.Error:
-        return False
-    return bool(abs(started - float(run.process["started"])) < 1.0)
+    return still_runs(int(run.process["pid"]), float(run.process["started"]))
 
 
 def state(run_dir: Path) -> State:

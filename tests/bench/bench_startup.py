@@ -33,8 +33,9 @@ window = Window()
 window.setCentralWidget(QLabel('Maskwright'))
 window.show()
 application.exec()
-import psutil
-print(1000 * (window.at - psutil.Process().create_time()))
+import os
+from segcore.base.process import process_start
+print(1000 * (window.at - process_start(os.getpid())))
 """
 
 
@@ -62,7 +63,9 @@ def test_the_window_and_the_first_picture_come_soon(tmp_path: Path) -> None:
         ours.append(json.loads(output(*report)))
     floor = statistics.median(bare)
     print(f"\nbare PySide6 window: {floor:.0f} ms")
+    missed: list[str] = []
     for name, budget in BUDGET.items():
         value = statistics.median(run[name] for run in ours)
         print(f"{name}: {value:.0f} ms, {value / floor:.2f} times (at most {budget})")
-        assert value <= budget * floor
+        missed += [name] if value > budget * floor else []
+    assert not missed

@@ -14,7 +14,12 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 from segcore import images
-from segcore.images.display import robust_range, to_display, window_bounds
+from segcore.images.display import (
+    percentile_of_bytes,
+    robust_range,
+    to_display,
+    window_bounds,
+)
 
 
 def slowly(value: float, low: float, high: float, invert: bool) -> float:
@@ -104,6 +109,15 @@ def test_a_narrow_range_in_sixteen_bits_is_shown_with_contrast(shared_data: Path
     assert shown.min() == 0
     assert shown.max() == 255
     assert 60 < shown.mean() < 200
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=npst.arrays(np.uint8, st.integers(1, 400)),
+    share=st.sampled_from([0.0, 0.5, 37.0, 50.0, 99.5, 99.9, 100.0]),
+)
+def test_percentiles_of_bytes_are_numpys(values: np.ndarray, share: float) -> None:
+    assert percentile_of_bytes(values, share) == pytest.approx(np.percentile(values, share))
 
 
 def test_a_dark_picture_is_stretched_only_on_request(tmp_path: Path) -> None:
