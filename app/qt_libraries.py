@@ -6,6 +6,7 @@ screen. So both are looked at before a QApplication is made. Imports nothing of 
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import os
 import re
@@ -57,10 +58,14 @@ def require_qt() -> None:
     ------
     QtTrouble : names the package of the missing library, or says that there is no screen.
     """
+    plain_import = builtins.__import__
     try:
         import PySide6.QtWidgets  # noqa: F401
     except ImportError as error:
         raise trouble_of(str(error)) from error
+    # PySide looks into every later import for "from __feature__ import ...", which we do not use;
+    # it cost a start 40 ms.
+    builtins.__import__ = plain_import
     if sys.platform.startswith("linux"):
         _require_screen()
 

@@ -48,33 +48,36 @@ class Watch(QObject):
 def report(project: Path) -> int:
     """Open a project, print ``{"window_ms", "first_item_ms"}``, close; the exit code."""
     application = QApplication.instance() or QApplication(sys.argv[:1])
-    from app.window.start import make_window
+    from app.window.start import show_window
 
-    window = make_window(project)
-    canvas = window.canvas
-    frame, picture = Watch(window), Watch(canvas)
+    window = show_window(project)
+    frame = Watch(window)
     frame.ready = True
+    pictures: list[Watch] = []
+
+    def furnished() -> None:
+        pictures.append(Watch(window.canvas))
+        window.canvas.settled.connect(settled)
 
     def settled() -> None:
-        shown = canvas.workspace.labels is not None and canvas.picture is not None
-        if shown and not picture.ready:
-            picture.ready = True
-            canvas.update()
+        shown = window.workspace.labels is not None and window.canvas.picture is not None
+        if shown and not pictures[0].ready:
+            pictures[0].ready = True
+            window.canvas.update()
 
     def look() -> None:
-        if frame.painted_at is not None and picture.painted_at is not None:
+        if frame.painted_at is not None and pictures and pictures[0].painted_at is not None:
             application.quit()
 
-    canvas.settled.connect(settled)
+    window.furnished.connect(furnished)
     poll = QTimer()
     poll.timeout.connect(look)
     poll.start(5)
     QTimer.singleShot(GIVE_UP_MS, application.quit)
-    window.show()
     application.exec()
     times = {
         "window_ms": _since_start(frame.painted_at),
-        "first_item_ms": _since_start(picture.painted_at),
+        "first_item_ms": _since_start(pictures[0].painted_at if pictures else None),
     }
     sys.stdout.write(json.dumps(times) + "\n")
     window.close()

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu
 from app.actions.action import Action
 from app.actions.host import Host
 from app.actions.table import ACTIONS, MENUS
-from app.theme import icon
+from app.theme.icons import icon
 
 
 class ActionSet(QObject):

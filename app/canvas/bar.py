@@ -6,9 +6,10 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
-from app.theme import pixmap, theme
+from app.theme import theme
 from app.theme.buttons import KeyButton
 from app.theme.controls import label
+from app.theme.icons import pixmap
 from app.workspace import Pending, Workspace
 
 HEIGHT = 44

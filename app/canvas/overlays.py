@@ -23,7 +23,8 @@ from app.canvas.look import Look
 from app.canvas.sampling import centres
 from app.canvas.solving import Solving, last_seed
 from app.canvas.view import View
-from app.theme import Theme, pixmap, theme
+from app.theme import Theme, theme
+from app.theme.icons import pixmap
 from app.workspace.gesture import OutlinePreview, Point, Preview, SeedsPreview
 from segcore.base import Rect
 

@@ -1,6 +1,5 @@
 """How things look: roles, icons, fonts, style. The only place that knows a colour."""
 
-from app.theme.icons import icon, pixmap
 from app.theme.theme import Theme, theme
 
-__all__ = ["Theme", "icon", "pixmap", "theme"]
+__all__ = ["Theme", "theme"]

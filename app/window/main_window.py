@@ -1,11 +1,14 @@
-"""The main window: puts the parts in their places and lets dialogs open. It knows no labels."""
+"""The main window: puts the parts in their places and lets dialogs open. It knows no labels.
+
+Importing this imports no part: the empty window is on screen before `furnish` does.
+"""
 
 from __future__ import annotations
 
 import base64
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -18,22 +21,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from app.actions.action_set import ActionSet
-from app.canvas import Canvas
-from app.panels.queue import QueuePanel
-from app.theme.controls import line
-from app.theme.icons import icon
+from app.settings.settings import Settings
 from app.theme.theme import theme
-from app.tools import TOOLS
-from app.window.overlays import Overlays
-from app.window.rescue import Rescue
-from app.window.right_side import Grip, RightSide
-from app.window.status_bar import StatusBar
-from app.window.tool_bar import ToolBar
-from app.window.tool_strip import ToolStrip
-from app.window.top_bar import TopBar
-from app.workspace import Workspace
 from segcore.base import MaskwrightError
+
+if TYPE_CHECKING:
+    from app.canvas import Canvas
+    from app.workspace import Workspace
 
 # From this width on all columns stand side by side.
 WIDE = 1600
@@ -42,17 +36,16 @@ WIDE = 1600
 class MainWindow(QMainWindow):
     """Menu row, tool bar, queue, tool strip, canvas, sheet, right side, status bar.
 
-    Parameters
-    ----------
-    awaits_project : a project is opened at once, so no welcome page is built.
+    An empty frame until it is furnished.
     """
 
+    furnished = Signal()
     closed = Signal()
 
-    def __init__(self, workspace: Workspace, *, awaits_project: bool = False) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._workspace = workspace
-        self._awaits_project = awaits_project
+        self._settings = settings
+        self._is_furnished = False
         self._sheet: Any = None
         self._welcome: Any = None
         self._sheet_shown = False
@@ -65,15 +58,33 @@ class MainWindow(QMainWindow):
         self._rest.setInterval(500)
         self._rest.timeout.connect(self._remember_geometry)
         self.setWindowTitle("Maskwright")
+        self._restore()
+
+    def furnish(self, *, awaits_project: bool = False) -> None:
+        """Bring in the parts, once.
+
+        Parameters
+        ----------
+        awaits_project : a project is opened at once, so no welcome page is built.
+        """
+        from app.actions.action_set import ActionSet
+        from app.canvas import Canvas
+        from app.theme.icons import icon
+        from app.tools import TOOLS
+        from app.workspace import Workspace
+
+        self._awaits_project = awaits_project
+        self._workspace = Workspace(self._settings)
         self.setWindowIcon(icon("brush", "accent", 32))
         self.setAcceptDrops(True)
-        self.canvas_widget = Canvas(workspace, TOOLS)
+        self.canvas_widget = Canvas(self._workspace, TOOLS)
         self.actions_set = ActionSet(self)
         self._build()
         self._connect()
-        self._restore()
+        self._is_furnished = True
         self._arrange()
         self._show_page()
+        self.furnished.emit()
 
     # -- what actions ask for (Host) ----------------------------------------------------------
 
@@ -137,7 +148,7 @@ class MainWindow(QMainWindow):
 
     def set_theme(self, name: str) -> None:
         """Dark or light, at once."""
-        self._workspace.settings.set("look.theme", name)
+        self._settings.set("look.theme", name)
 
     def close_window(self) -> None:
         self.close()
@@ -145,12 +156,21 @@ class MainWindow(QMainWindow):
     # -- building -----------------------------------------------------------------------------
 
     def _build(self) -> None:
+        from app.panels.queue import QueuePanel
+        from app.theme.controls import line
+        from app.window.overlays import Overlays
+        from app.window.right_side import Grip, RightSide
+        from app.window.status_bar import StatusBar
+        from app.window.tool_bar import ToolBar
+        from app.window.tool_strip import ToolStrip
+        from app.window.top_bar import TopBar
+
         workspace, actions = self._workspace, self.actions_set
         self.top = TopBar(workspace, actions, self.open_path)
         self.tool_bar = ToolBar(workspace, actions, lambda: self.show_training(None))
         self.strip = ToolStrip(workspace, actions)
         self.queue = QueuePanel(workspace)
-        self.right: RightSide = RightSide(workspace)
+        self.right = RightSide(workspace)
         self.grip = Grip(self.right, workspace)
         self.status = StatusBar(workspace)
         self.overlays = Overlays(workspace, actions, self.canvas_widget)
@@ -208,6 +228,8 @@ class MainWindow(QMainWindow):
             QWidget.setTabOrder(before, here)
 
     def _connect(self) -> None:
+        from app.window.rescue import Rescue
+
         workspace = self._workspace
         workspace.project_opened.connect(self._project_opened)
         workspace.project_closed.connect(self._show_page)
@@ -220,7 +242,7 @@ class MainWindow(QMainWindow):
         self._core_started = False
 
     def _restore(self) -> None:
-        kept = self._workspace.settings.get("memory.geometry")
+        kept = self._settings.get("memory.geometry")
         if not kept or not self.restoreGeometry(QByteArray(base64.b64decode(kept))):
             self.resize(1600, 960)
 
@@ -228,7 +250,8 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange()
+        if self._is_furnished:
+            self._arrange()
         self._rest.start()
 
     def moveEvent(self, event: QMoveEvent) -> None:
@@ -240,7 +263,7 @@ class MainWindow(QMainWindow):
         self._rest.stop()
         if self.isVisible() and not self._only_canvas:
             kept = bytes(self.saveGeometry().toBase64().data()).decode()
-            self._workspace.settings.set("memory.geometry", kept)
+            self._settings.set("memory.geometry", kept)
 
     def _arrange(self, *, again: bool = False) -> None:
         """Columns side by side from 1600 px on; below, queue, history and training are tabs."""
@@ -256,7 +279,7 @@ class MainWindow(QMainWindow):
             self.queue.show()
             if sheet is not None:
                 self._columns.insertWidget(self._columns.indexOf(self.grip), sheet)
-                larger = max(1.0, self._workspace.settings.get("look.text_size"))
+                larger = max(1.0, self._settings.get("look.text_size"))
                 sheet.setFixedWidth(round(400 * larger))
                 sheet.show()
         else:
@@ -325,7 +348,7 @@ class MainWindow(QMainWindow):
 
     def _setting_changed(self, key: str, _value: Any) -> None:
         if key.startswith("look."):
-            apply_theme(self._workspace)
+            apply_theme(self._settings)
             self._arrange(again=True)
 
     def _first_picture(self) -> None:
@@ -338,7 +361,7 @@ class MainWindow(QMainWindow):
     # -- keys, drops, end ---------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
+        if self._is_furnished and event.key() == Qt.Key.Key_Escape:
             self.canvas_widget.setFocus(Qt.FocusReason.OtherFocusReason)
         super().keyPressEvent(event)
 
@@ -365,6 +388,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._remember_geometry()
+        if not self._is_furnished:
+            self.closed.emit()
+            event.accept()
+            return
         try:
             self._workspace.shut_down()
         except MaskwrightError as error:
@@ -378,9 +405,8 @@ class MainWindow(QMainWindow):
         event.accept()
 
 
-def apply_theme(workspace: Workspace, *, sheet: bool = True) -> None:
+def apply_theme(settings: Settings, *, sheet: bool = True) -> None:
     """Dress the application as the settings say; see `Theme.apply`."""
-    settings = workspace.settings
     theme().apply(
         settings.get("look.theme"),
         scale=settings.get("look.text_size"),

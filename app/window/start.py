@@ -7,34 +7,79 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.settings.settings import Settings, default_file
 from app.theme.theme import theme
 from app.window.main_window import MainWindow, apply_theme
-from app.workspace import Workspace
-from app.workspace.collector import Collector
 from segcore.base import MaskwrightError
+
+# A project on a slow disk shows its empty panels by then.
+_HOLD_MS = 150
 
 
 def make_window(project: Path | None = None, settings: Settings | None = None) -> MainWindow:
-    """A window, with `project` opening in it; `QApplication` must exist.
+    """A window with its parts, not shown yet; `QApplication` must exist.
 
-    The window is shown first and the project opened afterwards: an empty frame at once is
-    better than a full one later.
+    `project` is opened when the window has been painted.
     """
-    # A busy Python thread must not keep the GUI thread waiting for 5 ms at a time.
-    sys.setswitchinterval(0.0005)
-    workspace = Workspace(settings or Settings(default_file()))
-    apply_theme(workspace, sheet=False)
-    window = MainWindow(workspace, awaits_project=project is not None)
-    theme().lay_sheet()
-    collector = Collector(window)
-    window.closed.connect(collector.stop)
+    window = empty_window(settings)
+    _furnish(window, awaits_project=project is not None)
     if project is not None:
         _AfterFirstFrame(window, lambda: open_project(window, project))
     return window
+
+
+def empty_window(settings: Settings | None = None) -> MainWindow:
+    """The frame of a window in the colours of the theme, not shown yet; to be furnished."""
+    # A busy Python thread must not keep the GUI thread waiting for 5 ms at a time.
+    sys.setswitchinterval(0.0005)
+    settings = settings or Settings(default_file())
+    apply_theme(settings, sheet=False)
+    return MainWindow(settings)
+
+
+def show_window(project: Path | None = None) -> MainWindow:
+    """Show an empty window, then its parts, then a project.
+
+    The frame is there in less than half the time: the rest is mostly imports, which no other
+    thread can do any sooner.
+    """
+    window = empty_window()
+
+    def fill() -> None:
+        if not window.isVisible():
+            return  # closed already
+        _furnish(window, awaits_project=project is not None)
+        if project is not None:
+            _paint_once(window)
+            open_project(window, project)
+
+    _AfterFirstFrame(window, fill)
+    window.show()
+    return window
+
+
+def _paint_once(window: MainWindow) -> None:
+    """Hold the frame until the picture is there, or for a moment if it takes its time: else the
+    panels are painted three times before it, empty, with a project, and with an item."""
+    window.setUpdatesEnabled(False)
+
+    def paint() -> None:
+        window.setUpdatesEnabled(True)
+
+    window.canvas.settled.connect(paint, Qt.ConnectionType.SingleShotConnection)
+    QTimer.singleShot(_HOLD_MS, paint)
+
+
+def _furnish(window: MainWindow, *, awaits_project: bool) -> None:
+    from app.workspace.collector import Collector
+
+    window.furnish(awaits_project=awaits_project)
+    theme().lay_sheet()
+    collector = Collector(window)
+    window.closed.connect(collector.stop)
 
 
 class _AfterFirstFrame(QObject):
@@ -76,6 +121,7 @@ def run(project: Path | None = None) -> int:
     """Show the window until it is closed; gives the exit code."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setApplicationName("Maskwright")
-    window = make_window(project)
-    window.show()
-    return int(app.exec())
+    window = show_window(project)  # held here, or Qt's window would go with its Python object
+    code = int(app.exec())
+    del window
+    return code

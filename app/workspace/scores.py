@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.workspace.background import Background
 from segcore import metrics
@@ -135,6 +135,7 @@ def object_scores_of(item: Any, classes: Any) -> ObjectScores | None:
 
 # States of the trend that are kept: the first, from which the change is counted, and the last.
 _STATES = 200
+_REST_MS = 150
 
 
 class Scorekeeper(QObject):
@@ -151,12 +152,18 @@ class Scorekeeper(QObject):
         self._states: tuple[tuple[str, float], ...] = ()
         """Last step and mean IoU of each state of the trend."""
         self.scores = EMPTY
+        # Objects are compared when the hand rests, and when the picture is on screen.
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._compare_objects)
 
     def open(self, item: Any, project: Any, labels: Labels | None) -> None:
         """Begin with another item, or with none."""
         self._item, self._project = item, project
         here: dict[int, int] = {}
         self._states, self._areas = (), here
+        self._rest.stop()
         self.scores = EMPTY
         if item is None or labels is None:
             self.changed.emit(EMPTY)
@@ -201,12 +208,14 @@ class Scorekeeper(QObject):
             self._states = (*kept[:1], *kept[1:][1 - _STATES :])
             self.changed.emit(self.scores)
             if scores.has_truth and has_objects(item):
-                self._compare_objects()
+                self._rest.start()
 
         self._background.run_latest("scores", work, show)
 
     def _compare_objects(self) -> None:
         item, project = self._item, self._project
+        if item is None:
+            return
 
         def show(objects: ObjectScores | None) -> None:
             if item is self._item:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NewType
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NewType
 
 from segcore.base.errors import BadFile, ClassMismatch
 from segcore.base.palette import palette_colour
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ClassId = NewType("ClassId", int)
 UNLABELLED = ClassId(0)
@@ -142,6 +142,8 @@ class ClassSet:
 
     def value_to_id(self) -> NDArray[np.uint16]:
         """Lookup table (65536,) uint16 from a file's value to a class id, else 0."""
+        import numpy as np
+
         table = np.zeros(MAX_CLASS_ID + 1, np.uint16)
         for c in self.active:
             if c.value is not None:
@@ -150,6 +152,8 @@ class ClassSet:
 
     def id_to_value(self, unlabelled: int = 0) -> NDArray[np.uint16]:
         """Lookup table (65536,) uint16 from a class id to its file value, else `unlabelled`."""
+        import numpy as np
+
         table = np.full(MAX_CLASS_ID + 1, unlabelled, np.uint16)
         for c in self.classes:
             if c.value is not None:
@@ -207,6 +211,8 @@ class ClassSet:
                 f'"{source}" is no class preset.',
                 f"Name one of {presets}, or a .toml or .json file.",
             )
+        import tomllib
+
         try:
             text = path.read_text(encoding="utf-8")
             content = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)

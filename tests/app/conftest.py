@@ -85,14 +85,14 @@ def open_workspace(workspace: Workspace, project_path: Path, qtbot: Any) -> Work
 @pytest.fixture
 def make_window(qtbot: Any, settings: Settings) -> Iterator[Callable[..., Any]]:
     """Makes windows that are closed at the end; no core is started."""
-    from app.window.main_window import MainWindow, apply_theme
+    from app.window import start
+    from app.window.main_window import MainWindow
 
     made: list[MainWindow] = []
 
     def make(project: Path | None = None, size: tuple[int, int] = (1600, 900)) -> MainWindow:
-        space = Workspace(settings)
-        apply_theme(space)
-        window = MainWindow(space)
+        window = start.make_window(settings=settings)
+        space = window.workspace
         window._core_started = True
         window.resize(*size)
         made.append(window)

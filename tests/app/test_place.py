@@ -37,11 +37,11 @@ def test_item_class_and_size_are_in_the_file_while_the_window_is_open(
     window.resize(790, 640)  # within the screen of the tests
     qtbot.waitUntil(lambda: not window._rest.isActive())
     # Another program reads what a killed one has left.
-    again = Workspace(Settings(file))
+    again = Settings(file)
     other = MainWindow(again)
     try:
         assert other.height() == 640
-        assert again.place.item_of(project_path) == second
+        assert Workspace(again).place.item_of(project_path) == second
     finally:
         other.close()
         other.deleteLater()

@@ -219,7 +219,7 @@ def test_closing_the_project_shows_the_welcome_page_with_it_as_recent(
 def test_a_font_that_is_not_installed_does_no_harm(make_window: Make) -> None:
     window = make_window()
     window.workspace.settings.set("look.font", "No such font")
-    apply_theme(window.workspace)
+    apply_theme(window.workspace.settings)
     assert window.isVisible()
 
 

@@ -15,7 +15,6 @@ import pytest
 import tifffile
 
 from app.settings import Settings
-from app.workspace import Workspace
 from segcore import images
 from segcore.base import CLASS_PRESETS, Rect, Shape
 from segcore.store import NewItem, Project
@@ -51,11 +50,10 @@ def large_tiff(file: Path) -> None:
 
 def open_and_watch(path: Path, qtbot: Any) -> tuple[float, float, float]:
     """Seconds to something on screen, seconds to all levels, most memory in GB."""
-    from app.window.main_window import MainWindow, apply_theme
+    from app.window.start import make_window
 
-    space = Workspace(Settings(None))
-    apply_theme(space)
-    window = MainWindow(space)
+    window = make_window(settings=Settings(None))
+    space = window.workspace
     window._core_started = True
     window.resize(1366, 768)
     with qtbot.waitExposed(window):
