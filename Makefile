@@ -8,6 +8,8 @@ READY := $(VENV)/.installed
 PROJECT ?=
 CAMVID ?= ../shared/data/camvid
 ZOO ?= tmp/zoo
+# Processes that share the tests; each may load torch (2 GB).
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test check bench docs shots zoo-table wheel clean help
@@ -36,7 +38,8 @@ else
 endif
 
 test: $(READY)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q
+	@QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q \
+		-n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -12,7 +12,9 @@ import pytest
 from counting import (  # noqa: F401 - hooks, which pytest finds here by their names
     pytest_deselected,
     pytest_runtest_makereport,
+    pytest_sessionfinish,
     pytest_terminal_summary,
+    pytest_testnodedown,
 )
 from hypothesis import settings
 

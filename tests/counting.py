@@ -53,10 +53,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
         report.longrepr = f"only tests marked gpu may skip; this one did: {why}"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that shares the tests with others hands its counts to the one that sums up."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["deselected"] = [
+            [mark, reason, count] for (mark, reason), count in _deselected.items()
+        ]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take the counts of one such process: each of them collects all tests."""
+    for mark, reason, count in getattr(node, "workeroutput", {}).get("deselected", ()):
+        _deselected[mark, reason] = max(count, _deselected[mark, reason])
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests did not run, and why."""
     if not _deselected:
         return
-    terminalreporter.write_sep("-", "deselected")
+    terminalreporter.write_sep("-", f"{_deselected.total()} deselected")
     for (mark, reason), count in sorted(_deselected.items()):
         terminalreporter.write_line(f"{count:5d} {mark}: {reason}")

@@ -183,7 +183,10 @@ class Refining(QObject):
             )
             return
         model = current_model(workspace.project) if self._by_model() else None
-        self._speaker = "mask" if model is None else model.name
+        if model is not None:
+            self._speaker = model.name
+        else:
+            self._speaker = "mask (no model here)" if self._by_model() else "mask"
         key = () if model is None else (workspace.item.id, self._z, model.path)
         if model is None:
             self._prepare(seen, params, None)

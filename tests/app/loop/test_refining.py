@@ -310,3 +310,10 @@ def test_what_cannot_be_refined_is_said_with_its_remedy(
     jobs.ask_refiner = real
     ask(hands)
     assert hands.workspace.refining.result.pixels > 0
+    # Where no model knows the classes it starts from the mask, and says why.
+    monkeypatch.setattr(refine_module, "current_model", lambda _: None)
+    hands.workspace.refining.drop()
+    hands.workspace.options_of("crf")["source"] = "model"
+    hands.key(Qt.Key.Key_R, CTRL)
+    answered(hands)
+    assert "from mask (no model here)" in hands.workspace.pending.title
