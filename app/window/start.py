@@ -65,12 +65,11 @@ def _paint_once(window: MainWindow) -> None:
     """Hold the frame until the picture is there, or for a moment if it takes its time: else the
     panels are painted three times before it, empty, with a project, and with an item."""
     window.setUpdatesEnabled(False)
-
-    def paint() -> None:
-        window.setUpdatesEnabled(True)
-
-    window.canvas.settled.connect(paint, Qt.ConnectionType.SingleShotConnection)
-    QTimer.singleShot(_HOLD_MS, paint)
+    hold = QTimer(window)  # of the window, so that it goes with it
+    hold.setSingleShot(True)
+    hold.timeout.connect(lambda: window.setUpdatesEnabled(True))
+    window.canvas.settled.connect(hold.timeout, Qt.ConnectionType.SingleShotConnection)
+    hold.start(_HOLD_MS)
 
 
 def _furnish(window: MainWindow, *, awaits_project: bool) -> None:
