@@ -67,8 +67,7 @@ class ViewPanel(Section):
         self.predict.setVisible(blank and not asked and not workspace.read_only)
         able = workspace.at_hand.can_predict
         self.predict.setEnabled(able)
-        why = NO_MODEL
-        self.predict.setToolTip("" if able else why)
+        self.predict.setToolTip("" if able else NO_MODEL)
         self.mode.set_value(workspace.view_mode)
         has_model = workspace.model is not None or workspace.proposal is not None
         self.mode.set_available("model", has_model, "No model has predicted this item.")
