@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,24 @@ def open_window(project: str | Path | None) -> int:
     if "torch" in sys.modules:
         # Making the demo has just loaded it, and the window's process never holds it.
         return _in_a_fresh_process([] if project is None else [str(project)])
+
+    def shown() -> int:
+        from app.window import run
+
+        return run(None if project is None else Path(project))
+
+    return _with_qt(shown)
+
+
+def _with_qt(show: Callable[[], int]) -> int:
+    """What `show` returns; 1 where a window cannot be shown here, said in a sentence."""
     _leave_garbage()
     from app.qt_libraries import require_qt
     from segcore.base import MaskwrightError
 
     try:
         require_qt()
-        from app.window import run
-
-        return run(None if project is None else Path(project))
+        return show()
     except MaskwrightError as error:
         from segcore.cli.console import show_error
 
@@ -65,20 +75,21 @@ def startup_report() -> int:
 
     Where there is no demo yet it is made first, and a fresh process is measured afterwards.
     """
-    _leave_garbage()
-    from app.qt_libraries import require_qt
-    from segcore.projects.places import DEMO, places
 
-    require_qt()
-    demo = places().demo / DEMO
-    if not (demo / "project.db").is_file():
-        from segcore.projects.demo import ensure_demo
+    def measured() -> int:
+        from segcore.projects.places import DEMO, places
 
-        ensure_demo()
-        return _in_a_fresh_process(["--startup-report"])
-    from app.startup_report import report
+        demo = places().demo / DEMO
+        if not (demo / "project.db").is_file():
+            from segcore.projects.demo import ensure_demo
 
-    return report(demo)
+            ensure_demo()
+            return _in_a_fresh_process(["--startup-report"])
+        from app.startup_report import report
+
+        return report(demo)
+
+    return _with_qt(measured)
 
 
 def qt_findings() -> list[Finding]:

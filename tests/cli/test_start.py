@@ -101,8 +101,9 @@ def run_window(tmp_path: Path, **environment: str) -> subprocess.CompletedProces
     )
 
 
-def test_no_screen_is_one_sentence_and_no_crash(tmp_path: Path) -> None:
-    ended = run_window(tmp_path)
+@pytest.mark.parametrize("arguments", ["", "--startup-report"])
+def test_no_screen_is_one_sentence_and_no_crash(tmp_path: Path, arguments: str) -> None:
+    ended = run_window(tmp_path, arguments=arguments)
     assert ended.returncode == 1
     assert "no screen" in ended.stderr
     assert len(ended.stderr.splitlines()) == 2
