@@ -1,9 +1,13 @@
-"""Depthwise convolutions whose gradient is fast on a CPU.
+"""Depthwise convolutions that train fast on a CPU.
 
 In bfloat16 the library falls back to a reference kernel for the gradient of a depthwise
 convolution: one of EfficientNet-Lite0's (96 channels, 3 x 3, stride 2, 161 x 193) took 305 ms, in
 float32 with channels last 51 ms. So the forward pass stays in bfloat16 and the gradient is
 computed in float32, which is also the more exact of the two.
+
+A dilated one falls back in every type: 1,152 channels, 5 x 5, dilation 4, two pictures of 48 x 60
+in float32 take 4.5 s forward and backward on one thread, and 0.5 s as plain convolutions on
+interleaved grids.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Any
 import torch
 from timm.layers import Conv2dSame, pad_same
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class _Depthwise(torch.autograd.Function):
@@ -27,7 +32,7 @@ class _Depthwise(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(images, kernel)
         ctx.how = (stride, padding, dilation)
-        return torch.nn.functional.conv2d(
+        return functional.conv2d(
             images, kernel.to(images.dtype), None, stride, padding, dilation, images.shape[1]
         )
 
@@ -54,8 +59,43 @@ class _Depthwise(torch.autograd.Function):
         return to_images, to_kernel, None, None, None
 
 
+def _splits(module: nn.Conv2d) -> bool:
+    return module.stride == (1, 1) and max(module.dilation) > 1
+
+
+def _on_grids(
+    images: Tensor, kernel: Tensor, padding: tuple[int, ...], dilation: tuple[int, ...]
+) -> Tensor:
+    """The dilated convolution as a plain one on each of the interleaved grids that it sees apart.
+
+    Pixels of one grid are `dilation` apart, and no tap reaches from one grid to another.
+    """
+    down, right = dilation
+    size = [
+        length + 2 * pad - step * (taps - 1)
+        for length, pad, step, taps in zip(
+            images.shape[2:], padding, dilation, kernel.shape[2:], strict=True
+        )
+    ]
+    rows, columns = images.shape[2] + 2 * padding[0], images.shape[3] + 2 * padding[1]
+    # Channels last all the way: what is copied are whole pixels.
+    pixels = functional.pad(
+        images.permute(0, 2, 3, 1),
+        (0, 0, padding[1], padding[1] + -columns % right, padding[0], padding[0] + -rows % down),
+    )
+    channels = images.shape[1]
+    parts = (len(images), pixels.shape[1] // down, down, pixels.shape[2] // right, right, channels)
+    grids = pixels.reshape(parts).permute(2, 4, 0, 1, 3, 5)
+    out: Tensor = _Depthwise.apply(
+        grids.flatten(0, 2).permute(0, 3, 1, 2), kernel, (1, 1), (0, 0), (1, 1)
+    )
+    parts = (down, right, len(images), out.shape[2], out.shape[3], channels)
+    whole = out.permute(0, 2, 3, 1).reshape(parts).permute(2, 3, 0, 4, 1, 5)
+    return whole.flatten(3, 4).flatten(1, 2)[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+
+
 def _forward(module: nn.Conv2d, images: Tensor) -> Tensor:
-    padding = module.padding
+    padding: Any = module.padding
     if isinstance(module, Conv2dSame):  # pads as TensorFlow does, by the input's size
         images = pad_same(images, module.kernel_size, module.stride, module.dilation)
         padding = (0, 0)
@@ -63,9 +103,12 @@ def _forward(module: nn.Conv2d, images: Tensor) -> Tensor:
     if torch.is_autocast_enabled("cpu"):
         images = images.to(torch.get_autocast_dtype("cpu"))
     with torch.autocast("cpu", enabled=False):
-        result: Tensor = _Depthwise.apply(
-            images, module.weight, module.stride, padding, module.dilation
-        )
+        if _splits(module):
+            result = _on_grids(images, module.weight, padding, module.dilation)
+        else:
+            result = _Depthwise.apply(
+                images, module.weight, module.stride, padding, module.dilation
+            )
         if module.bias is not None:
             result = result + module.bias.to(result.dtype)[:, None, None]
     return result
@@ -84,7 +127,7 @@ def is_depthwise(module: nn.Module) -> bool:
 
 
 def speed_up_depthwise(model: nn.Module) -> int:
-    """Give every depthwise convolution of `model` the fast gradient; returns how many there are.
+    """Give every depthwise convolution of `model` the fast way; returns how many there are.
 
     Parameters and their names stay as they are.
     """

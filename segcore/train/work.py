@@ -179,7 +179,7 @@ def set_up(
     model = model.to(device.name)
     if device.name != "mps":
         model = model.to(memory_format=torch.channels_last)
-    if device.name == "cpu" and device.bfloat16:
+    if device.name == "cpu":
         speed_up_depthwise(model)
     _freeze(model, recipe)
     rate = recipe.learning_rate(continued)

@@ -1,4 +1,4 @@
-"""The fast gradient of depthwise convolutions is the right one."""
+"""Depthwise convolutions that are made fast compute what they did."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from segcore.train.depthwise import is_depthwise, speed_up_depthwise
         nn.Conv2d(6, 6, 3, padding=1, groups=6),
         nn.Conv2d(6, 6, 5, stride=2, padding=2, groups=6, bias=False),
         nn.Conv2d(6, 6, 3, padding=2, dilation=2, groups=6),
+        nn.Conv2d(6, 6, 3, stride=2, padding=2, dilation=2, groups=6),
+        nn.Conv2d(6, 6, 5, padding=8, dilation=4, groups=6, bias=False),
+        nn.Conv2d(6, 6, 3, padding=12, dilation=12, groups=6),
+        nn.Conv2d(6, 6, (3, 5), padding=(1, 7), dilation=(2, 1), groups=6),
+        nn.Conv2d(6, 6, 3, dilation=3, groups=6),
+        Conv2dSame(6, 6, 3, dilation=2, groups=6, bias=False),
         Conv2dSame(6, 6, 3, stride=2, groups=6, bias=False),
     ],
 )
