@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QPixmap,
+    QValidator,
 )
 from PySide6.QtWidgets import (
     QComboBox,
@@ -232,7 +233,15 @@ class DecimalField(QDoubleSpinBox):
         self.setValue(value)
 
     def textFromValue(self, value: float) -> str:
-        return f"{round(value, self._places) + 0.0:.{self._places}f}"  # no minus before nought
+        text = f"{round(value, self._places) + 0.0:.{self._places}f}"  # no minus before nought
+        return text.replace("-", "−")
+
+    def valueFromText(self, text: str) -> float:
+        return super().valueFromText(text.replace("−", "-"))
+
+    def validate(self, text: str, place: int) -> tuple[QValidator.State, str, int]:
+        state = super().validate(text.replace("−", "-"), place)[0]
+        return state, text, place  # what else is given back is shown
 
 
 class Segmented(QWidget):

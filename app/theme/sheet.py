@@ -82,7 +82,8 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
   color: @disabled; border-color: @separator;
 }
 /* Without buttons Qt gives a styled spin box an edit field of one pixel: they have no width. */
-QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+QDoubleSpinBox::down-button { width: 0; border: 0; }
 QSpinBox QLineEdit, QDoubleSpinBox QLineEdit, QComboBox QLineEdit { border: 0; padding: 0;
   min-height: 0; background: transparent; }
 QComboBox { padding-right: 24px; }

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QStyle, QStyleOptionSpinBox
 
 from app.panels.classes import ClassesPanel, short
 from app.panels.history import HistoryPanel, pixels_text, slices_text
@@ -19,6 +19,7 @@ from app.panels.queue import QueuePanel
 from app.panels.scores import ScoresPanel
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
+from app.theme.sheet import style_sheet
 from app.theme.theme import theme
 from app.workspace import Workspace
 from segcore.edits import Stroke
@@ -306,10 +307,26 @@ def test_the_window_panel_is_there_for_deep_pictures_only(
     QTest.mouseClick(panel.presets, LEFT, NONE, panel.presets._cell(1).center().toPoint())
     assert workspace.window == (-1350.0, 150.0)
     assert (panel.width_field.value(), panel.level_field.value()) == (1500, -600)
-    assert (panel.width_field.text(), panel.level_field.text()) == ("1500", "-600")
+    assert (panel.width_field.text(), panel.level_field.text()) == ("1500", "−600")
     assert panel.header.note == "HU"
-    panel.level_field.setValue(-500)
-    assert workspace.window == (-1250.0, 250.0)
+    for typed, level in (("-500", -500.0), ("−450", -450.0)):
+        line = panel.level_field.lineEdit()
+        line.selectAll()
+        line.insert(typed)  # as pasting does; QTest types ASCII only
+        QTest.keyClick(line, Qt.Key.Key_Return)
+        assert workspace.window == (level - 750, level + 750)
+        assert panel.level_field.text() == typed.replace("-", "−")
+    panel.setStyleSheet(style_sheet(theme().hex, 16))
+    for field in (panel.width_field, panel.level_field):
+        assert buttons_width(field) <= 0  # it is typed into and scrubbed
+
+
+def buttons_width(field: QAbstractSpinBox) -> int:
+    """How wide the arrows of a spin box are drawn."""
+    option = QStyleOptionSpinBox()
+    field.initStyleOption(option)
+    control, part = QStyle.ComplexControl.CC_SpinBox, QStyle.SubControl.SC_SpinBoxUp
+    return field.style().subControlRect(control, option, part, field).width()
 
 
 def test_the_window_panel_hides_for_eight_bits(open_workspace: Workspace, show: Any) -> None:
