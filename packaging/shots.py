@@ -74,6 +74,12 @@ class Studio:
         self.keep(hands, name)
         hands.close()
 
+    def keep_in_both_themes(self, hands: Hands, name: str) -> None:
+        """Write the window as it stands as NAME_light.png and NAME_dark.png."""
+        for theme in ("light", "dark"):
+            hands.workspace.settings.set("look.theme", theme)
+            self.keep(hands, f"{name}_{theme}")
+
     def keep_with(self, hands: Hands, dialog: QDialog, name: str) -> None:
         """Write the window with a dialog over it, which without a screen is a window of its own."""
         QTest.qWait(400)
@@ -187,7 +193,7 @@ def shot_grabcut(studio: Studio) -> None:
     _predict(hands)
     _mark_a_nucleus(hands)
     QTest.qWait(1500)
-    studio.keep(hands, "grabcut_dark")
+    studio.keep_in_both_themes(hands, "grabcut")
     hands.key(Qt.Key.Key_Return)
     hands.settle()
     shot_finetune(studio, hands)
@@ -204,9 +210,9 @@ def shot_finetune(studio: Studio, hands: Hands) -> None:
     hands.click(hands.window.tool_bar.fine_tune)
     runs = hands.workspace.runs
     hands.wait(lambda: runs.view is not None and runs.view.step >= 15, 600)
-    studio.keep(hands, "finetune_dark")
+    studio.keep_in_both_themes(hands, "finetune")
     hands.wait(lambda: not runs.is_running, 600)
-    studio.take(hands, "finetuned_dark")
+    hands.close()
 
 
 def shot_crops(studio: Studio) -> None:
@@ -276,7 +282,8 @@ def shot_ct(studio: Studio) -> None:
         hands.key(Qt.Key.Key_Return)
         hands.settle()
     hands.key(Qt.Key.Key_B)
-    studio.take(hands, "ct_dark")
+    studio.keep_in_both_themes(hands, "ct")
+    hands.close()
 
 
 def shot_models(studio: Studio) -> None:
