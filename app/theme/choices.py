@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QFocusEvent, QResizeEvent
-from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QWidget
 
 from app.theme.controls import ComboBox
 
@@ -81,6 +81,10 @@ class SearchBox(ComboBox):
         # Fitting the box to its contents would ask every row for its width at each change of style.
         self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(20)
+        # Rows are alike; else a change of style asks each row of the list what it looks like.
+        rows = self.view()
+        assert isinstance(rows, QListView)
+        rows.setUniformItemSizes(True)
         self.setModel(self.rows)
         self._found = QSortFilterProxyModel(self)
         self._found.setSourceModel(self.rows)

@@ -33,6 +33,16 @@ _METRICS = {
     QStyle.PixelMetric.PM_ButtonShiftVertical: 0,
 }
 TOOLTIP_MS = 600
+# Qt asks for hints thousands of times a window, and a member of an enumeration is slow to fetch.
+_HINTS = (
+    (QStyle.StyleHint.SH_ToolTip_WakeUpDelay, TOOLTIP_MS),
+    (QStyle.StyleHint.SH_EtchDisabledText, 0),
+    (QStyle.StyleHint.SH_DitherDisabledText, 0),
+    (QStyle.StyleHint.SH_UnderlineShortcut, 0),
+    (QStyle.StyleHint.SH_Widget_Animation_Duration, 0),
+    (QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons, 0),
+    (QStyle.StyleHint.SH_Slider_AbsoluteSetButtons, 1),  # a click on the groove goes there
+)
 
 
 class Style(QProxyStyle):
@@ -57,18 +67,9 @@ class Style(QProxyStyle):
         widget: QWidget | None = None,
         returnData: Any = None,
     ) -> int:
-        if hint == QStyle.StyleHint.SH_ToolTip_WakeUpDelay:
-            return TOOLTIP_MS
-        if hint in (
-            QStyle.StyleHint.SH_EtchDisabledText,
-            QStyle.StyleHint.SH_DitherDisabledText,
-            QStyle.StyleHint.SH_UnderlineShortcut,
-            QStyle.StyleHint.SH_Widget_Animation_Duration,
-            QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons,
-        ):
-            return 0
-        if hint == QStyle.StyleHint.SH_Slider_AbsoluteSetButtons:
-            return 1  # a click on the groove goes there
+        for ours, value in _HINTS:
+            if hint is ours:
+                return value
         return super().styleHint(hint, option, widget, returnData)
 
     def drawPrimitive(

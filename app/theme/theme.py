@@ -95,7 +95,9 @@ class Theme(QObject):
 
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            app.setStyleSheet(style_sheet(self.hex, QFontMetrics(self.font()).height()))
+            sheet = style_sheet(self.hex, QFontMetrics(self.font()).height())
+            if app.styleSheet() != sheet:  # Qt would dress every part anew, changed or not
+                app.setStyleSheet(sheet)
 
     def finish(self) -> None:
         """Put our own style over Fusion: distances, check boxes, tooltips after 600 ms.

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
 from app.theme.icons import FOLDER, exists, pixmap
 from app.theme.roles import ROLES, THEMES, contrast
@@ -113,3 +115,23 @@ def test_no_drawing_is_carried_along_unused() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in APP.rglob("*.py"))
     named = set(re.findall(r'"([a-z0-9-]+)"', code))
     assert sorted(f.stem for f in FOLDER.glob("*.svg") if f.stem not in named) == []
+
+
+def test_the_same_look_again_dresses_nothing_again(qtbot: Any) -> None:
+    theme().apply("dark")
+    seen: list[QEvent.Type] = []
+
+    class Part(QWidget):
+        def changeEvent(self, event: QEvent) -> None:
+            seen.append(event.type())
+
+    part = Part()
+    qtbot.addWidget(part)
+    with qtbot.waitExposed(part):
+        part.show()
+    seen.clear()
+    theme().lay_sheet()
+    assert QEvent.Type.StyleChange not in seen
+    theme().apply("light")
+    assert QEvent.Type.StyleChange in seen
+    theme().apply("dark")
