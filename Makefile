@@ -37,9 +37,10 @@ else
 	@$(BIN)/python -m app.main "$(PROJECT)"
 endif
 
+# Without bytecode each of the processes that tests start would compile our sources anew.
 test: $(READY)
-	@QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q \
-		-n $(WORKERS) --dist worksteal
+	@QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .
