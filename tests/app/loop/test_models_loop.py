@@ -58,6 +58,7 @@ def test_a_card_is_chosen_trained_promoted_and_predicts(
     hands.wait(lambda: runs.view is not None and runs.view.state == "done", 600)
     assert runs.view.step == STEPS
     assert len(runs.view.losses) >= 2, "the curve has its points"
+    hands.wait(sheet.promote.isEnabled)
     hands.click(sheet.promote)
     project = hands.workspace.project
     hands.wait(lambda: promoted(project) == runs.view.name)
