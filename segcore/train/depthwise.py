@@ -5,9 +5,9 @@ convolution: one of EfficientNet-Lite0's (96 channels, 3 x 3, stride 2, 161 x 19
 float32 with channels last 51 ms. So the forward pass stays in bfloat16 and the gradient is
 computed in float32, which is also the more exact of the two.
 
-A dilated one falls back in every type: 1,152 channels, 5 x 5, dilation 4, two pictures of 48 x 60
-in float32 take 4.5 s forward and backward on one thread, and 0.5 s as plain convolutions on
-interleaved grids.
+The gradient of a dilated one is slow in every type, and some are slow forward too: 1,152 channels,
+5 x 5, dilation 4, two pictures of 48 x 60 in float32 took 4.5 s both ways on one thread of a busy
+machine, and 0.5 s as plain convolutions on interleaved grids.
 """
 
 from __future__ import annotations
