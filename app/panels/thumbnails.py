@@ -5,14 +5,16 @@ What was asked for last is made first, because it is what is on screen now.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import uuid
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage, QImageWriter, QPixmap
 
 from segcore.base import MaskwrightError, Rect, Shape
 
@@ -123,12 +125,28 @@ def make_thumbnail(item: Any, cache: Path) -> QImage | None:
         return None
     if is_rough:
         return image  # once the picture has its levels there will be a better one to keep
+    keep_picture(image, file)
+    return image
+
+
+def keep_picture(image: QImage, file: Path) -> None:
+    """Write a small picture into the cache; where that cannot be written, nothing is kept.
+
+    It gets a name of its own first: who reads at the same moment, as the welcome page and other
+    windows do, finds a whole picture or none.
+    """
+    unfinished = file.with_name(f"{file.stem}.{uuid.uuid4().hex}.unfinished")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        image.save(str(file))
-    except OSError:
-        log.info("a thumbnail was not kept")
-    return image
+        if QImageWriter(str(unfinished), b"png").write(image):
+            unfinished.replace(file)
+        else:
+            log.info("a small picture was not kept")
+    except OSError as error:
+        log.info("a small picture was not kept: %s", type(error).__name__)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 class NotDecoded(MaskwrightError):
@@ -204,6 +222,5 @@ def write_cover(project: Any) -> None:
             shown[inside] = 0.65 * shown[inside] + 0.35 * np.array(c.rgb, np.float32)
     done = np.ascontiguousarray(shown.astype(np.uint8))
     file = Path(project.cache_dir) / "covers" / f"{item.id}.png"
-    file.parent.mkdir(parents=True, exist_ok=True)
     image = QImage(done.data, *size, COVER_WIDTH * 3, QImage.Format.Format_RGB888)
-    image.save(str(file))
+    keep_picture(image, file)

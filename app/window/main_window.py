@@ -53,6 +53,7 @@ class MainWindow(QMainWindow):
         self._sides_hidden = False
         self._queue_hidden = False
         self._only_canvas = False
+        self._is_closing = False
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(500)
@@ -322,6 +323,8 @@ class MainWindow(QMainWindow):
 
     def _show_page(self) -> None:
         """The welcome page while nothing is open, else the picture with its panels."""
+        if self._is_closing:
+            return
         if self._workspace.project is not None or self._awaits_project:
             self.pages.setCurrentWidget(self._page)
             return
@@ -392,10 +395,13 @@ class MainWindow(QMainWindow):
             self.closed.emit()
             event.accept()
             return
+        self._is_closing = True
         try:
             self._workspace.shut_down()
         except MaskwrightError as error:
             # Something cannot be written: closing now would lose it.
+            self._is_closing = False
+            self._show_page()
             self._workspace.report(error)
             event.ignore()
             return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QStyle, QStyleOptionSpinBox
 
@@ -17,6 +19,7 @@ from app.panels.history import HistoryPanel, pixels_text, slices_text
 from app.panels.jobs import seconds
 from app.panels.queue import QueuePanel
 from app.panels.scores import ScoresPanel
+from app.panels.thumbnails import COVER_HEIGHT, COVER_WIDTH, keep_picture
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
 from app.theme.sheet import style_sheet
@@ -220,6 +223,27 @@ def test_thumbnails_are_made_once_and_kept_in_the_cache(
     )
     qtbot.waitUntil(lambda: panel.thumbnails.get(w.item) is not None, timeout=20_000)
     panel.thumbnails.close()
+
+
+def test_who_reads_a_small_picture_while_it_is_kept_finds_a_whole_one(tmp_path: Path) -> None:
+    image = QImage(COVER_WIDTH, COVER_HEIGHT, QImage.Format.Format_RGB888)
+    noise = np.random.default_rng(0).integers(0, 256, image.sizeInBytes(), np.uint8)
+    np.frombuffer(image.bits(), np.uint8)[:] = noise  # so that writing takes its time
+    file = tmp_path / "covers" / "first.png"
+    keep_picture(image, file)
+    writer = threading.Thread(target=lambda: [keep_picture(image, file) for _ in range(20)])
+    writer.start()
+    while writer.is_alive():
+        assert QImage(str(file)).convertToFormat(image.format()) == image
+    writer.join()
+    assert [path.name for path in file.parent.iterdir()] == ["first.png"]
+
+
+def test_a_cache_that_cannot_be_written_keeps_nothing_and_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "covers").write_text("a file where the folder should be")
+    image = QImage(8, 8, QImage.Format.Format_RGB888)
+    keep_picture(image, tmp_path / "covers" / "first.png")
+    assert (tmp_path / "covers").is_file()
 
 
 def test_ten_thousand_rows_ask_for_what_is_seen_only(

@@ -216,6 +216,14 @@ def test_closing_the_project_shows_the_welcome_page_with_it_as_recent(
     assert window.workspace.project is not None
 
 
+def test_closing_the_window_turns_to_no_welcome_page(make_window: Make, project_path: Path) -> None:
+    window = make_window(project_path)
+    page = window.pages.currentWidget()
+    assert window.close()
+    assert window.workspace.project is None
+    assert window.pages.currentWidget() is page
+
+
 def test_a_font_that_is_not_installed_does_no_harm(make_window: Make) -> None:
     window = make_window()
     window.workspace.settings.set("look.font", "No such font")

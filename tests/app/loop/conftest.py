@@ -9,18 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hands import Hands
+from hands import CLASSES, Hands
 
-from segcore.base import ClassId, ClassSet, SegClass
 from segcore.projects.new import NewProject, create_project
 from segcore.projects.splits import HoldOut
 
-CLASSES = ClassSet(
-    (
-        SegClass(ClassId(1), "background", 0, None),
-        SegClass(ClassId(2), "nucleus", 1, "#E69F00", thing=True),
-    )
-)
 # Six pictures of 256 x 256, fluorescence, with some tens of nuclei each.
 COUNT = 6
 

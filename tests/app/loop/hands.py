@@ -21,11 +21,19 @@ from shiboken6 import isValid
 
 from app.settings.settings import Settings
 from app.window.start import make_window
+from segcore.base import ClassId, ClassSet, SegClass
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+CLASSES = ClassSet(
+    (
+        SegClass(ClassId(1), "background", 0, None),
+        SegClass(ClassId(2), "nucleus", 1, "#E69F00", thing=True),
+    )
+)
 
 
 class Hands:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import CLASSES
-from hands import CTRL, RIGHT, Hands
+from hands import CLASSES, CTRL, RIGHT, Hands
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
