@@ -47,6 +47,7 @@ def show_window(project: Path | None = None) -> MainWindow:
     thread can do any sooner.
     """
     window = empty_window()
+    _fit_screen(window)
 
     def fill() -> None:
         if not window.isVisible():
@@ -59,6 +60,16 @@ def show_window(project: Path | None = None) -> MainWindow:
     _AfterFirstFrame(window, fill)
     window.show()
     return window
+
+
+def _fit_screen(window: MainWindow) -> None:
+    """A window that is larger than its screen, as the first one on a small laptop would be, is
+    maximised; the size stands for where nothing maximises windows."""
+    room = window.screen().availableGeometry().size()
+    fitting = window.size().boundedTo(room)
+    if fitting != window.size():
+        window.resize(fitting)
+        window.setWindowState(window.windowState() | Qt.WindowState.WindowMaximized)
 
 
 def _paint_once(window: MainWindow) -> None:

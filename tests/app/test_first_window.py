@@ -45,6 +45,20 @@ def test_an_empty_frame_comes_first_then_the_parts_then_the_picture(
     assert window.canvas.picture is not None
 
 
+def test_a_first_window_is_no_larger_than_its_screen(
+    shown: list[MainWindow], project_path: Path, qtbot: Any
+) -> None:
+    window = start.show_window(project_path)
+    shown.append(window)
+    with qtbot.waitSignal(window.furnished, timeout=20_000):
+        pass
+    room = window.screen().availableGeometry()
+    assert room.width() < 1600, "the screen of these tests is smaller than a usual window"
+    assert window.width() <= room.width()
+    assert window.height() <= room.height()
+    assert window.isMaximized()
+
+
 def test_a_window_without_a_project_shows_the_welcome_page(
     shown: list[MainWindow], qtbot: Any
 ) -> None:

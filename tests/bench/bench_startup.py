@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS = 7
 BUDGET = {"window_ms": 2.0, "first_item_ms": 3.0}
 
+# As large as the screens of most people: the usual window fits it, so all of it is measured.
+SCREEN = {"name": "usual", "x": 0, "y": 0, "width": 1920, "height": 1080, "dpr": 1}
+SCREEN |= {"logicalDpi": 96, "logicalBaseDpi": 96}
+
 # The floor: a main window with a label, timed by the same clock from the same moment.
 BARE = """
 import sys, time
@@ -40,10 +44,15 @@ print(1000 * (window.at - process_start(os.getpid())))
 
 
 def test_the_window_and_the_first_picture_come_soon(tmp_path: Path) -> None:
+    screen = tmp_path / "screen.json"
+    screen.write_text(json.dumps({"screens": [SCREEN]}), encoding="utf-8")
+    platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
+    if platform == "offscreen":
+        platform = f"offscreen:configfile={screen}"
     environment = os.environ | {
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
+        "QT_QPA_PLATFORM": platform,
     }
 
     def output(*arguments: str) -> str:
