@@ -195,8 +195,9 @@ class ToolBar(QWidget):
         else:
             ended = run is not None and run.state == "done" and not run.promoted
             waits = workspace.pending is not None or workspace.proposal is not None
-            quiet = waits or ended or self._sheet_shown  # the sheet has a primary button itself
             enabled = actions.qt["model.fine_tune"].isEnabled()
+            # The sheet has a primary button itself; half of a button is no invitation.
+            quiet = waits or ended or self._sheet_shown or not enabled
             self.fine_tune.show_state(
                 "Fine-tune", "graduation-cap", "" if quiet else "primary", enabled
             )

@@ -155,6 +155,19 @@ def test_only_one_button_of_the_window_is_primary(make_window: Make, project_pat
     assert window.tool_bar.fine_tune.main.property("tone") == "primary"
 
 
+def test_a_project_that_is_open_for_reading_has_no_primary_button(
+    make_window: Make, project_path: Path
+) -> None:
+    writing = make_window(project_path)
+    assert not writing.workspace.read_only
+    reading = make_window(project_path)
+    assert reading.workspace.read_only
+    fine_tune = reading.tool_bar.fine_tune
+    assert not fine_tune.main.isEnabled()
+    assert fine_tune.main.property("tone") == ""
+    assert fine_tune.arrow.property("tone") == ""
+
+
 def test_the_status_bar_says_what_is_under_the_cursor_and_who_set_it(
     make_window: Make, project_path: Path
 ) -> None:
