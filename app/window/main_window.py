@@ -245,7 +245,8 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         kept = self._settings.get("memory.geometry")
         if not kept or not self.restoreGeometry(QByteArray(base64.b64decode(kept))):
-            self.resize(1600, 960)
+            # Wide enough for all columns also where a frame or a fractional scale takes some of it.
+            self.resize(1680, 1000)
 
     # -- arranging ----------------------------------------------------------------------------
 
