@@ -128,7 +128,8 @@ def classes_found(
         if len(values) > 1000 or len(colours) > 1000:
             raise ClassMismatch(
                 f"{mask.path.name} and those before it have over 1,000 different values.",
-                "If the numbers are objects, name their class with --instances.",
+                "If the numbers are objects, name their class: --instances, or Objects of class in "
+                "the window.",
             )
     if len(names) != 1:
         raise BadFile(

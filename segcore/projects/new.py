@@ -205,7 +205,7 @@ def _classes(
         return (
             CLASS_PRESETS["binary"],
             None,
-            ["Neither --classes nor masks: the classes are background and foreground."],
+            ["No classes were named and there are no masks: they are background and foreground."],
         )
     found, notes = find_classes(masks, stage)
     names = ", ".join(f"{c.value} {c.name}" for c in found)

@@ -110,7 +110,8 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
         named = {name for name in groups if fnmatch.fnmatchcase(name, rule.pattern)}
         if not named:
             raise BadSplit(
-                f'No item is named like "{rule.pattern}".', "Check the pattern of --hold-out."
+                f'No item is named like "{rule.pattern}".',
+                "Check the pattern of what is held out (--hold-out).",
             )
         chosen = {groups[name] for name in named}
         result = frozenset(name for name, group in groups.items() if group in chosen)
