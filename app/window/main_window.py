@@ -244,7 +244,8 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         kept = self._settings.get("memory.geometry")
-        if not kept or not self.restoreGeometry(QByteArray(base64.b64decode(kept))):
+        self.is_restored = bool(kept) and self.restoreGeometry(QByteArray(base64.b64decode(kept)))
+        if not self.is_restored:
             # Wide enough for all columns also where a frame or a fractional scale takes some of it.
             self.resize(1680, 1000)
 

@@ -63,11 +63,11 @@ def show_window(project: Path | None = None) -> MainWindow:
 
 
 def _fit_screen(window: MainWindow) -> None:
-    """A window that is larger than its screen, as the first one on a small laptop would be, is
-    maximised; the size stands for where nothing maximises windows."""
-    room = window.screen().availableGeometry().size()
-    fitting = window.size().boundedTo(room)
-    if fitting != window.size():
+    """A first window that is larger than its screen, a small laptop's, is maximised; the size
+    stands for where nothing maximises windows. A window that has its place again, perhaps on
+    another screen, Qt fits in itself."""
+    fitting = window.size().boundedTo(window.screen().availableGeometry().size())
+    if fitting != window.size() and not window.is_restored:
         window.resize(fitting)
         window.setWindowState(window.windowState() | Qt.WindowState.WindowMaximized)
 
