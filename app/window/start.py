@@ -78,7 +78,15 @@ def _paint_once(window: MainWindow) -> None:
     window.setUpdatesEnabled(False)
     hold = QTimer(window)  # of the window, so that it goes with it
     hold.setSingleShot(True)
-    hold.timeout.connect(lambda: window.setUpdatesEnabled(True))
+
+    def paint() -> None:
+        hold.stop()
+        window.setUpdatesEnabled(True)
+        # Not left to an update: Qt took one for under way that came while nothing was painted, and
+        # the picture waited up to 200 ms for the next event that changed a size.
+        window.repaint()
+
+    hold.timeout.connect(paint)
     window.canvas.settled.connect(hold.timeout, Qt.ConnectionType.SingleShotConnection)
     hold.start(_HOLD_MS)
 
