@@ -82,8 +82,8 @@ def _paint_once(window: MainWindow) -> None:
     def paint() -> None:
         hold.stop()
         window.setUpdatesEnabled(True)
-        # Not left to an update: Qt took one for under way that came while nothing was painted, and
-        # the picture waited up to 200 ms for the next event that changed a size.
+        # Enabling updates alone was seen to bring no paint event on a screen of usual size until
+        # something changed its size, up to 200 ms later; why is not known.
         window.repaint()
 
     hold.timeout.connect(paint)

@@ -66,7 +66,7 @@ def _choice(
     if not chosen:
         raise BadFile(
             f"No item of {project.name} is {' or '.join(sorted(wanted))}.",
-            "Choose other states, such as predicted, or accept some items first.",
+            "Choose other states (--states), such as predicted, or accept some items first.",
         )
     return chosen, ExportOptions("copy" if copy_images else "reference", left_out)
 

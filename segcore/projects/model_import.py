@@ -40,7 +40,7 @@ def import_model(
     check_model_name(chosen)
     if folder.exists():
         raise MaskwrightError(
-            f'{project.name} has a model named "{chosen}" already.', "Give it another name."
+            f'{project.name} has a model named "{chosen}" already.', "Give another (--name)."
         )
     model = load_smp_checkpoint(checkpoint, classes=classes, arguments=arguments)
     model.spec = model.spec.changed(name=chosen)

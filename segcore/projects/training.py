@@ -195,7 +195,7 @@ def _selected(
         raise NothingToLearn(
             f"{project.name} has nothing to train on: no item "
             + ("has truth." if recipe.targets == "truth" else "is corrected or accepted."),
-            "Correct or accept some items first, or take truth as targets where there is some.",
+            "Correct or accept some items first, or learn from truth (--targets truth).",
         )
     return base, recipe, training, held, same
 
@@ -414,7 +414,7 @@ def _name_of(project: Project, wanted: str | None, recipe: Recipe, base: Path | 
         if wanted in taken:
             raise MaskwrightError(
                 f'{project.name} has a run or a model named "{wanted}" already.',
-                "Choose another name, or resume it.",
+                "Choose another name, or resume it (--resume).",
             )
         return wanted
     stem = recipe.arch if base is None else re.sub(r" \d+$", "", base.name)

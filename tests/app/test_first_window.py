@@ -53,7 +53,7 @@ def test_a_first_window_is_no_larger_than_its_screen(
     with qtbot.waitSignal(window.furnished, timeout=20_000):
         pass
     room = window.screen().availableGeometry()
-    assert room.width() < 1600, "the screen of these tests is smaller than a usual window"
+    assert room.width() < 1680, "the screen of these tests is smaller than a usual window"
     assert window.width() <= room.width()
     assert window.height() <= room.height()
     assert window.isMaximized()
