@@ -112,28 +112,32 @@ def _smoothed(
     The mean over one image pixel of a picture enlarged by squares is its bilinear enlargement, and
     where that is one half lie the middles of the pixels' edges.
     """
-    values = np.flatnonzero(np.bincount(regions.reshape(-1)))
+    # Only where an edge is near can the mean be anything but the place's own region.
+    edges = np.zeros(regions.shape, bool)
+    np.not_equal(regions[:, :-1], regions[:, 1:], out=edges[:, :-1])
+    edges[:-1] |= regions[:-1] != regions[1:]
+    near = cv2.dilate(edges.view(np.uint8), np.ones((kernel[1] + 1, kernel[0] + 1), np.uint8))
+    places = np.flatnonzero(near.view(bool))
+    own = regions.reshape(-1).take(places)
+    values = np.flatnonzero(np.bincount(own))
     if len(values) > _MOST_SMOOTHED:
         return classes, regions
-    # Only where an edge is near can the mean be anything but the place's own region.
-    edges = np.zeros(regions.shape, np.uint8)
-    np.not_equal(regions[:, :-1], regions[:, 1:], out=edges[:, :-1].view(bool))
-    edges[:-1] |= regions[:-1] != regions[1:]
-    near = cv2.dilate(edges, np.ones((kernel[1] + 1, kernel[0] + 1), np.uint8))
-    places = np.flatnonzero(near)
     best = np.zeros(len(places), np.uint8)
-    winner = regions.reshape(-1).take(places)
+    winner = own.copy()
     for value in values.tolist():
         inside = (regions == value).view(np.uint8)
         share = cv2.boxFilter(inside, -1, kernel, normalize=False).reshape(-1).take(places)
-        more = share > best
-        best[more] = share[more]
-        winner[more] = value
+        np.copyto(winner, value, where=share > best)
+        np.maximum(best, share, out=best)
     out = regions.copy()
     out.reshape(-1)[places] = winner
+    if regions is classes:
+        return out, out
     class_of = np.zeros(1 << 16, np.uint16)
-    class_of[regions] = classes
-    return class_of.take(out), out
+    class_of[own] = classes.reshape(-1).take(places)
+    shown = classes.copy()
+    shown.reshape(-1)[places] = class_of.take(winner)
+    return shown, out
 
 
 def _gaps(
