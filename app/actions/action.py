@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from app.actions.conditions import ALWAYS, Condition
 from app.actions.host import Host
 from app.workspace import Workspace
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

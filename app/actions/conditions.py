@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from app.workspace import Workspace
 from app.workspace.at_hand import NO_MODEL
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from app.canvas.grid import Place, tile_rect
 from app.canvas.sampling import LabelSampler
 from app.canvas.scene import Scene, compose
 from segcore.base import MaskwrightError, Rect
+from segcore.base.dataclass import dataclass
 
 log = logging.getLogger(__name__)
 

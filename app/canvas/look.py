@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet
+from segcore.base.dataclass import dataclass
 
 _IDS = 1 << 16
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -22,6 +22,7 @@ from app.canvas.outline import draw_outlines, margin
 from app.canvas.picture import Picture
 from app.canvas.sampling import LabelSampler, image_rect
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels
 
 # Logical pixels from one line of the hatch to the next, and how far a line is from the picture.

@@ -12,13 +12,14 @@ Knows no Qt.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 
 MAX_SCALE = 128.0
 # Far below what a screen resolves, far above what a float64 loses at 10^5 pixels.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from app.workspace.models import TrainedModel
+from segcore.base.dataclass import dataclass
 from segcore.models.agreement import ENGINES, TORCH, agreements
 from segcore.models.costs import CostQuestion, ModelCost
 from segcore.models.registry import Architecture, architectures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +29,7 @@ from app.theme.controls import label
 from app.theme.icons import icon, pixmap
 from app.theme.style import draw_focus_ring
 from app.theme.theme import theme
+from segcore.base.dataclass import dataclass
 
 CARD_WIDTH, PICTURE_HEIGHT = 300, 168
 _COLUMNS = 3

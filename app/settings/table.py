@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from app.settings.kinds import Choice, Flag, Kind, Memory, Range, Text
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Greys are neutral, because a tint shifts the judgement of colours in the picture
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

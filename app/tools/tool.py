@@ -5,10 +5,10 @@ The words of a gesture (events, previews, context) are those of `app.workspace.g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from app.workspace.gesture import Context, Gesture, Mark
+from segcore.base.dataclass import dataclass
 
 # -- options ----------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ knows image coordinates and no widget.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from app.workspace.objects import Objects
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.edits import Edit
 from segcore.labels import Guard, Labels
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from segcore.base.dataclass import dataclass
 
 RUNNING = ("queued", "running", "cancelling")
 

@@ -7,13 +7,13 @@ the answer; starting is possible all the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from segcore.projects.training import NewRun

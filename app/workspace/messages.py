@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 
 Tone = Literal["plain", "success", "warning", "danger"]
 

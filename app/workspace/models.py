@@ -5,11 +5,11 @@ Their weights are the core's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segcore.base import MaskwrightError, digest_file
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ The rule itself is in `segcore.edits.objects` and has the last word when the edi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from segcore.base.dataclass import dataclass
 from segcore.edits import OWN, object_at, pixel_at
 from segcore.labels import Labels
 

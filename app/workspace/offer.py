@@ -8,13 +8,14 @@ its handles are others: a stroke costs the tiles that it touched.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, TileIndex
 
 if TYPE_CHECKING:

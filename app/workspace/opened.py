@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from app.workspace.overviews import waits_for_decoder
 from segcore import images
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 from segcore.images import ImageSource
 from segcore.labels import Labels
 

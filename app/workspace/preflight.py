@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from segcore.base.dataclass import dataclass
 
 # A class with fewer pixels or in fewer items than this will hardly move.
 FEW_PIXELS = 2_000

@@ -6,7 +6,6 @@ Plain values in, plain values out; neither knows the workspace.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from segcore import metrics
 from segcore.base import ClassSet, Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels import Guard, Labels
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from segcore.base.dataclass import dataclass
 
 log = logging.getLogger(__name__)
 ENDED = ("done", "failed", "cancelled", "lost")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.workspace.background import Background
 from segcore import metrics
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, Patch
 
 OBJECTS_UP_TO = 2_000_000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
 
+from segcore.base.dataclass import dataclass
 from segcore.base.errors import BadFile, ClassMismatch
 from segcore.base.palette import palette_colour
 

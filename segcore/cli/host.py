@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import typer
+
+from segcore.base.dataclass import dataclass
 
 
 class Finding(NamedTuple):

@@ -5,12 +5,12 @@ An edit knows no mouse, no screen and no item; it can be kept as JSON and done a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels import OPEN, FieldChange, Guard, Labels, Patch
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.edits.objects import Mask, object_at
 from segcore.edits.painting import Painting
 from segcore.labels import Labels, TileIndex, is_uniform, uniform_value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.edits.base import BaseEdit, ImageReader
 from segcore.edits.packed import pack_array, pack_mask, unpack_array, unpack_mask
 from segcore.labels import Draft, Labels, Patch

@@ -6,13 +6,13 @@ The edit holds the mask itself, so doing it again needs no solver.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.edits.objects import Mask
 from segcore.edits.packed import pack_mask, unpack_mask
 from segcore.edits.painting import Painting

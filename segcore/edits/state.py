@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
+from segcore.base.dataclass import dataclass
 from segcore.edits.base import BaseEdit, ImageReader
 from segcore.labels import FieldChange, Labels, Patch
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.edits.objects import Mask, pixel_at
 from segcore.edits.painting import Painting
 from segcore.edits.raster import Point, stroke_bounds, stroke_mask, stroke_parts

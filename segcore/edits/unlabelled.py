@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from segcore.base.dataclass import dataclass
 from segcore.edits.base import BaseEdit, ImageReader
 from segcore.labels import Draft, Labels, Patch, is_uniform, uniform_value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from segcore import images
 from segcore.base import BadFile, SizeMismatch
+from segcore.base.dataclass import dataclass
 from segcore.formats.coco_polygons import polygons_mask
 from segcore.formats.rle import decompress, mask_of
 

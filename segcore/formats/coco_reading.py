@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, SizeMismatch
+from segcore.base.dataclass import dataclass
 from segcore.formats.coco_classes import CATEGORY_FIELDS, classes_of_categories
 from segcore.formats.coco_layers import (
     CocoLayers,

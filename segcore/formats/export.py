@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import segcore
 from segcore.base import BadFile, ClassSet, digest_file
+from segcore.base.dataclass import dataclass
 from segcore.formats.item import ExportItem, ExportOptions, ExportReport, OnItem
 from segcore.formats.manifest import MADE_BY, MANIFEST
 from segcore.formats.names import FileNames

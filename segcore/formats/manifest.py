@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from segcore.base import ClassSet, MaskwrightError
+from segcore.base.dataclass import dataclass
 
 MANIFEST = "manifest.json"
 MADE_BY = "maskwright"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from segcore.base import (
     SizeMismatch,
     UnknownValue,
 )
+from segcore.base.dataclass import dataclass
 from segcore.base.palette import palette_colour
 from segcore.formats.manifest import note_on
 from segcore.formats.maskfile import MaskFile, count_values

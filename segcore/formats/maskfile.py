@@ -7,7 +7,7 @@ bits uncut, one-bit masks as 0 and 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segcore import images
 from segcore.base import BadFile, Shape, SizeMismatch
+from segcore.base.dataclass import dataclass
 from segcore.formats.palettes import palette_indices
 from segcore.images import ImageSource
 

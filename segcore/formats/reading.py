@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, Shape
+from segcore.base.dataclass import dataclass
 from segcore.formats.manifest import note_on
 from segcore.formats.mapping import Mapped, to_classes, to_instances, with_instances
 from segcore.formats.maskfile import MaskFile, load_mask, require_place, require_size

@@ -8,11 +8,12 @@ difference to the one before last, in groups of five bits, with the sign carried
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True, eq=False)

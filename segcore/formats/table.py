@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from segcore.base import BadFile, ClassSet, plugins
+from segcore.base.dataclass import dataclass
 from segcore.formats.coco import describe_coco, write_coco
 from segcore.formats.coco_panoptic import describe_coco_panoptic, write_coco_panoptic
 from segcore.formats.item import DEFAULTS, ExportItem, ExportOptions, ExportReport, OnItem

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import struct
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segcore.base import BadFile
+from segcore.base.dataclass import dataclass
 from segcore.images.source import WindowPreset
 
 Numbers = tuple[float, ...]

@@ -7,7 +7,6 @@ volume is refused in one sentence, and opens as a stack of slices without spacin
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, Shape
+from segcore.base.dataclass import dataclass
 from segcore.images.dicom import FAMILY, is_dicom
 from segcore.images.dicom_header import Header, Plane, read_header
 from segcore.images.dicom_pixels import PlaneDecoder

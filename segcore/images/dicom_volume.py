@@ -7,12 +7,12 @@ is no grid: a volume or a distance measured on it would be wrong, so it is refus
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Spacing
+from segcore.base.dataclass import dataclass
 from segcore.images.dicom_header import Plane
 
 # Scanners write positions rounded to a hundredth of a millimetre or so; that is no gap.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from segcore.base.dataclass import dataclass
 from segcore.images.source import ImageSource
 
 # So many bytes of a file's start are given to `Family.sniff`; DICOM's mark ends at 132, NIfTI's

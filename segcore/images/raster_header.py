@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from segcore.base import BadFile
+from segcore.base.dataclass import dataclass
 
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 _TAIL_BYTES = 65536

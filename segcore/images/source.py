@@ -9,7 +9,7 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, Rect, Shape, Spacing
+from segcore.base.dataclass import dataclass
 
 MAX_LIMIT_BYTES = 8 * 2**30
 # Below this no limit is worth asking the system for its memory.

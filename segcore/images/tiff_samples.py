@@ -5,7 +5,6 @@ TIFF 6.0, tags PhotometricInterpretation (262), ExtraSamples (338), ColorMap (32
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile
+from segcore.base.dataclass import dataclass
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR = range(7)
 _LINEAR_RAW = 34892

@@ -7,7 +7,7 @@ predictor goes by that (`segcore.infer.engines`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segcore import metrics
 from segcore.base import ClassSet, Rect
+from segcore.base.dataclass import dataclass
 from segcore.infer.engines import candidates
 from segcore.infer.mapping import map_classes
 from segcore.infer.openvino_engine import NotConverted

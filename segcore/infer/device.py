@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import torch
+
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

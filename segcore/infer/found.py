@@ -6,13 +6,14 @@ No torch: the window puts them together too.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.store import ObjectFacts
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet
+from segcore.base.dataclass import dataclass
 from segcore.models.pairing import pair
 
 

@@ -7,7 +7,7 @@ several tiles at once, as many as its memory holds; a CPU one, which is quickest
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from segcore.base import Cancelled, Rect
+from segcore.base.dataclass import dataclass
 from segcore.infer.device import choose_device, is_out_of_memory
 from segcore.infer.engines import best_engine, make_engine
 from segcore.infer.found import FoundObjects

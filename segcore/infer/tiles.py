@@ -9,12 +9,12 @@ or 4) are done, so only the seams between done and undone tiles are ever held as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect, Shape
+from segcore.base.dataclass import dataclass
 from segcore.labels.patch import Patch, TileChange
 from segcore.labels.tiles import (
     LABEL_PLANES,

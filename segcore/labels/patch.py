@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels.tiles import Handle, TileIndex
 
 

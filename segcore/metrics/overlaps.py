@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import SizeMismatch
+from segcore.base.dataclass import dataclass
 
 OBJECT_BITS = 32
 

@@ -7,11 +7,11 @@ crowd and void as in the protocol of the COCO panoptic challenge.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segcore.base.dataclass import dataclass
 from segcore.metrics.overlaps import Overlaps, class_of
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segcore.base.dataclass import dataclass
 from segcore.metrics.overlaps import Overlaps, class_of
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)

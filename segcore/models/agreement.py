@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
+
+from segcore.base.dataclass import dataclass
 
 TORCH = "torch-f32"  # what the others are held against
 ENGINES: Mapping[str, str] = {

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from segcore.base.dataclass import dataclass
 
 _COMPUTING = ("torch", "timm", "segmentation-models-pytorch", "torchvision", "openvino")
 

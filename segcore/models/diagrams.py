@@ -9,9 +9,10 @@ The same drawings, in words, are in ``docs/models.md``. No torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
+
+from segcore.base.dataclass import dataclass
 
 Kind = Literal["map", "join", "step"]
 Line = Literal["flow", "skip", "positions"]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from segcore.base.dataclass import dataclass
 
 Style = Literal["halves", "late", "early", "tokens", ""]
 

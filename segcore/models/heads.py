@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segcore.base import ClassId, ClassSet, SegClass
+from segcore.base.dataclass import dataclass
 from segcore.models.pairing import pair
 from segcore.models.spec import ModelSpec
 

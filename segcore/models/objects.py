@@ -8,7 +8,7 @@ hidden by more than half is dropped. No torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import Rect
+from segcore.base.dataclass import dataclass
 
 LOWEST_SCORE = 0.05  # of an object that is found at all: the field's, He et al. 2017
 VISIBLE = 0.5  # share of an object that no better one may have taken

@@ -7,13 +7,13 @@ never of a tile: a dark tile of a bright picture stays dark.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 
 Kind = Literal["imagenet", "mean-std", "percentile", "window", "none"]
 KINDS: tuple[Kind, ...] = ("imagenet", "mean-std", "percentile", "window", "none")

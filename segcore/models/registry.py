@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from segcore.base import ClassSet, MaskwrightError, plugins
+from segcore.base.dataclass import dataclass
 from segcore.models.prepare import Preparation
 from segcore.models.spec import ModelSpec
 

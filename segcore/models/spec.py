@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from segcore.base import BadFile, ClassSet
+from segcore.base.dataclass import dataclass
 from segcore.models.prepare import Preparation
 
 SPEC_VERSION = 1

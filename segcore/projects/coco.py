@@ -10,7 +10,6 @@ import unicodedata
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, Shape, SizeMismatch
+from segcore.base.dataclass import dataclass
 from segcore.formats.coco_reading import CocoFile, CocoPicture
 from segcore.projects.matching import Matched
 from segcore.projects.stage import Stage, silent

@@ -7,7 +7,6 @@ network. Loads torch only while it predicts.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassId, ClassSet, SegClass
+from segcore.base.dataclass import dataclass
 from segcore.base.palette import palette_colour
 from segcore.infer.threads import share_processor
 from segcore.models.built_in import BUILT_IN

@@ -8,7 +8,6 @@ What is unlabelled or ignored in truth is left out; what is unlabelled in the pr
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, Rect, SegClass
+from segcore.base.dataclass import dataclass
 from segcore.formats import ReadMask, read_mask
 from segcore.formats.manifest import note_on
 from segcore.metrics import dice, iou, mean, pixel_accuracy, predicted_pixels, truth_pixels

@@ -8,10 +8,11 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from segcore.base import BadFile
+from segcore.base.dataclass import dataclass
 from segcore.images import dicom, family_of_name
 from segcore.images.family import HEAD_BYTES
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from segcore.base import CLASS_PRESETS, BadFile, ClassSet, MaskwrightError, SegClass
+from segcore.base.dataclass import dataclass
 from segcore.formats import read_mask
 from segcore.formats.coco_reading import read_coco
 from segcore.images import open as open_image

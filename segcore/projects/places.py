@@ -5,10 +5,11 @@ One page of paths, so that `maskwright doctor`, the window and the tests agree o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from segcore.base.dataclass import dataclass
 
 APP = "maskwright"
 DEMO = "demo.maskwright"

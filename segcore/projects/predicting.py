@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import MaskwrightError, Rect
+from segcore.base.dataclass import dataclass
 from segcore.infer import ClassMapping, Predictor, map_classes
 from segcore.infer.found import ItemObjects
 from segcore.infer.objects import objects_of

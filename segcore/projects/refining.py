@@ -7,13 +7,13 @@ told otherwise; so does what is unlabelled or ignored. Loads torch only where a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, MaskwrightError, Rect
+from segcore.base.dataclass import dataclass
 from segcore.labels import Guard, Labels
 from segcore.metrics import ConfusionAccumulator, iou, mean
 from segcore.projects.stage import Stage, silent

@@ -7,10 +7,11 @@ blur and noise are what a microscope or a fundus camera adds. Everything follows
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from segcore.base.dataclass import dataclass
 
 Array = NDArray[np.float64]
 

@@ -9,13 +9,14 @@ told apart. In the prediction such pixels are one segment of the panoptic qualit
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, SegClass, Shape
+from segcore.base.dataclass import dataclass
 from segcore.metrics import (
     AveragePrecision,
     BoundaryAccumulator,

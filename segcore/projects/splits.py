@@ -10,9 +10,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from segcore.base import MaskwrightError, digest_bytes
+from segcore.base.dataclass import dataclass
 
 DEFAULT_HOLD_OUT = "0.15"
 SHORTEST_SEQUENCE = 20  # items of one group of which a stretch can be spared, with the gap

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.base.dataclass import dataclass
 from segcore.infer import connected_objects
 from segcore.labels import Labels
 from segcore.models import ModelSpec, architecture

@@ -7,13 +7,13 @@ lowers the score there is reported and never kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, MaskwrightError, Rect
+from segcore.base.dataclass import dataclass
 from segcore.metrics import ConfusionAccumulator, iou, mean
 from segcore.projects.crf_params import keep_params, kept_params
 from segcore.projects.model_witness import Models, key_of

@@ -7,10 +7,11 @@ theta-gamma to the smoothness kernel (Krähenbühl & Koltun 2011, eq. 3). No sol
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 
 
 @dataclass(frozen=True)

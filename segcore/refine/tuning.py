@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from segcore.base.dataclass import dataclass
 from segcore.refine.parameters import PRESETS, TABLE, CrfParams
 
 _DIGITS = 3

@@ -16,9 +16,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from segcore.base.dataclass import dataclass
 from segcore.service.listener import Door
 from segcore.service.process import Process
 from segcore.service.protocol import (

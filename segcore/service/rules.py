@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from segcore.base.dataclass import dataclass
 from segcore.service.protocol import Kind
 
 # Told to stop, a refiner looks up between two iterations and a core between two tiles. One that

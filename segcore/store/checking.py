@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from segcore.base.dataclass import dataclass
 from segcore.labels import TileArray
 from segcore.store import creation, replay, sources, writer
 from segcore.store.blobs import PLANE_NAMES, DamagedTile, decode

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, Patch
 from segcore.store.blobs import PLANE_NUMBERS
 from segcore.store.records import ITEM_COLUMNS, dumps

@@ -9,9 +9,10 @@ so undo of the item passes them over, and each is taken back by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from segcore.base.dataclass import dataclass
 from segcore.labels import Patch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import ClassSet, Rect, Shape, SizeMismatch, UnknownValue
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, TileCache, TileChange
 from segcore.store.records import InstanceRow, LayerRow, ObjectFacts, Role
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from segcore.base import NotAProject
+from segcore.base.dataclass import dataclass
 
 APPLICATION_ID = 0x4D57_5254
 """``MWRT`` in the file's header: this database is a project of ours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 from numpy.typing import ArrayLike
 
 from segcore.base import Shape, Spacing
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, TileShape
 
 State: TypeAlias = Literal["new", "predicted", "corrected", "accepted", "rejected"]

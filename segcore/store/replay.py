@@ -6,9 +6,10 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from segcore.base.dataclass import dataclass
 from segcore.store.blobs import PLANE_NAMES
 from segcore.store.records import is_pointer
 

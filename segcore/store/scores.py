@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore import metrics
+from segcore.base.dataclass import dataclass
 from segcore.labels import Labels, TileIndex
 from segcore.store.records import Content, dumps
 

@@ -10,11 +10,11 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from segcore.base import digest_file
+from segcore.base.dataclass import dataclass
 
 Status: TypeAlias = Literal["ok", "missing", "changed"]
 

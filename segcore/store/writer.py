@@ -6,9 +6,9 @@ import os
 import socket
 import time
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
+from segcore.base.dataclass import dataclass
 from segcore.base.process import process_start, still_runs
 from segcore.store.database import Database
 

@@ -8,7 +8,6 @@ change the step's own chance, and a resumed run would see other batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
+from segcore.base.dataclass import dataclass
 from segcore.train.recipe import Recipe
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from segcore.base import BadFile
+from segcore.base.dataclass import dataclass
 from segcore.train.optimise import RunningMean
 
 FOLDER = "checkpoint"

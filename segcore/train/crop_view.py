@@ -6,7 +6,6 @@ For the window and the contact sheet alike. No torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import SegClass
+from segcore.base.dataclass import dataclass
 
 RGB = tuple[int, int, int]
 _DIMMED = 0.5  # of the picture's light is left where nothing is learned

@@ -6,12 +6,12 @@ recipe only, and on how the model wants intensities prepared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segcore.base.dataclass import dataclass
 from segcore.images import to_display
 from segcore.models.prepare import Preparation
 from segcore.train.data import Batches, PictureCache, channel_table

@@ -10,7 +10,6 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segcore.base import BadFile, ClassSet
+from segcore.base.dataclass import dataclass
 from segcore.models.prepare import Preparation, Statistics, as_channels, prepare, statistics
 from segcore.train.augment import choose_crop, place, window
 from segcore.train.frozen import FrozenItem

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, SizeMismatch, digest_file
+from segcore.base.dataclass import dataclass
 
 Role = Literal["train", "replay", "held_out"]
 DATA = "data"

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from segcore.base.dataclass import dataclass
 from segcore.train.frozen import FrozenData, read_frozen
 from segcore.train.recipe import Recipe
 from segcore.train.runs import read_run

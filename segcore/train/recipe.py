@@ -9,10 +9,11 @@ import json
 import shlex
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from typing import Any, Literal, get_args, get_origin
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 
 Optimiser = Literal["adamw", "sgd", "ranger"]
 Schedule = Literal["poly", "cosine", "one-cycle", "constant"]

@@ -20,12 +20,13 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from segcore.base import BadFile, MaskwrightError, digest_file
+from segcore.base.dataclass import dataclass
 from segcore.base.process import process_start, still_runs
 from segcore.train.recipe import Recipe
 

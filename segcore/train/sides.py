@@ -6,12 +6,12 @@ Axes as in `segcore.train.losses`; N points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from segcore.base.dataclass import dataclass
 from segcore.models.output import PLACES, POINTS, SegOutput
 from segcore.train.losses import IGNORE
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from segcore.base import MaskwrightError
+from segcore.base.dataclass import dataclass
 from segcore.infer.device import Device, is_out_of_memory
 from segcore.models.building import build
 from segcore.models.heads import for_project

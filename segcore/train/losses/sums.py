@@ -5,11 +5,12 @@ With plain operators of the library the losses alone took a quarter of a trainin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from segcore.base.dataclass import dataclass
 
 IGNORE = -100
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from torch import Tensor
 
+from segcore.base.dataclass import dataclass
 from segcore.train.losses.boundary import boundary
 from segcore.train.losses.overlap import dice, iou, lovasz, tversky
 from segcore.train.losses.pixels import cross_entropy, focal
