@@ -98,6 +98,7 @@ class Canvas(ViewedWidget):
         workspace = self.workspace
         self.frame.changed.connect(self._repaint)
         self.frame.settled.connect(self.settled)
+        self.frame.settled.connect(workspace.picture_shown)
         self.frame.tiles.failed.connect(self._fail)
         self.gestures.previewed.connect(self.solving.follow)
         self.gestures.previewed.connect(lambda _: self.update())

@@ -25,6 +25,11 @@ from segcore.labels import Labels
 
 log = logging.getLogger(__name__)
 
+# A picture that is not on screen by then is a slow one; its scores need not wait for it.
+_PICTURE_MS = 150
+# From the last tile of a picture until it is painted.
+_PAINT_MS = 20
+
 
 class Opening(Steps):
     """The part of the workspace that shows items of the project, one at a time."""
@@ -56,6 +61,9 @@ class Opening(Steps):
         self.queue.sort = self.settings.get("correct.sort")
         self.scorekeeper = Scorekeeper(self.background, self)
         self.overviews = Overviews(self)
+        self._behind = QTimer(self)
+        self._behind.setSingleShot(True)
+        self._behind.timeout.connect(self._go_on)
         self.step_turned.connect(self._show_slice_of)
         self.queue.changed.connect(self.queue_changed)
         self.scorekeeper.changed.connect(self._show_scores)
@@ -69,6 +77,7 @@ class Opening(Steps):
 
     def _forget_items(self) -> None:
         """The project is closed: nothing is on screen, nothing is kept for later."""
+        self._behind.stop()
         self.item = self.labels = self.truth = self.image = None
         self.model = self.proposal = self.dropped = self.pending = self.requested = None
         self.overviews.follow(None, "", "", 0)
@@ -173,6 +182,7 @@ class Opening(Steps):
         self.windowed = opened.image is not None and is_windowed(opened.image, opened.window)
         self._may_undo = self._may_redo = False
         self.overviews.follow(opened.image, opened.item.name, opened.item.id, opened.z)
+        self._behind.start(_PICTURE_MS)
         self.item_opened.emit(opened.item)
         self.window_changed.emit(*self.window)
         if opened.error is not None:
@@ -183,8 +193,16 @@ class Opening(Steps):
         self.proposal_changed.emit(self.proposal)
         self.scorekeeper.open(opened.item, self.project, opened.labels)
         self._refresh_history()
-        # After the frame is painted: what comes next must not delay what is shown now.
-        QTimer.singleShot(0, self._prefetch)
+
+    def picture_shown(self) -> None:
+        """All of the open picture is ready to be painted: what can wait may begin after that."""
+        if self._behind.isActive():
+            self._behind.start(_PAINT_MS)
+
+    def _go_on(self) -> None:
+        """Read what comes next; before the picture it would only delay what is shown now."""
+        self.scorekeeper.count()
+        self._prefetch()
 
     def refine(self, image: ImageSource, window: tuple[float, float] | None = None) -> None:
         """More of the picture on screen can be read now.

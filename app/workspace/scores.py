@@ -152,6 +152,7 @@ class Scorekeeper(QObject):
         self._areas: dict[int, int] = {}
         self._states: tuple[tuple[str, float], ...] = ()
         """Last step and mean IoU of each state of the trend."""
+        self._uncounted: Labels | None = None
         self.scores = EMPTY
         # Objects are compared when the hand rests, and when the picture is on screen.
         self._rest = QTimer(self)
@@ -160,14 +161,20 @@ class Scorekeeper(QObject):
         self._rest.timeout.connect(self._compare_objects)
 
     def open(self, item: Any, project: Any, labels: Labels | None) -> None:
-        """Begin with another item, or with none."""
+        """Begin with another item, or with none; its labels are counted when `count` is called."""
         self._item, self._project = item, project
-        here: dict[int, int] = {}
-        self._states, self._areas = (), here
+        self._states, self._areas = (), {}
+        self._uncounted = labels
         self._rest.stop()
         self.scores = EMPTY
         if item is None or labels is None:
             self.changed.emit(EMPTY)
+
+    def count(self) -> None:
+        """Count the pixels of the open item's labels, once, and score it."""
+        labels, self._uncounted = self._uncounted, None
+        here = self._areas
+        if labels is None:
             return
 
         def counted(areas: dict[int, int]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.workspace import Message, Workspace
+from app.workspace import Message, Workspace, opening
 from segcore.base import Rect
 from segcore.edits import Stroke
 
@@ -275,6 +275,24 @@ def test_swap_exchanges_class_and_background(workspace: Workspace) -> None:
     assert (workspace.active_class, workspace.background_class) == (5, 3)
 
 
+@pytest.mark.parametrize("picture_comes", [True, False])
+def test_scores_are_counted_behind_the_picture_or_when_it_takes_its_time(
+    workspace: Workspace,
+    project_path: Path,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    picture_comes: bool,
+) -> None:
+    monkeypatch.setattr(opening, "_PICTURE_MS", 600_000 if picture_comes else 1)
+    with qtbot.waitSignal(workspace.labels_changed, timeout=20_000):
+        workspace.open_project(project_path)
+    if picture_comes:
+        qtbot.wait(100)
+        assert not workspace.scores.has_truth
+        workspace.picture_shown()
+    qtbot.waitUntil(lambda: workspace.scores.has_truth, timeout=20_000)
+
+
 def test_no_scores_before_anything_is_open(workspace: Workspace) -> None:
     assert not workspace.scores.has_truth
     assert math.isnan(workspace.scores.mean_iou)
@@ -354,7 +372,7 @@ def test_what_is_painted_while_areas_are_counted_is_in_them(
     monkeypatch.setattr(type(w.labels), "counts", counts_late)
     with qtbot.waitSignal(w.item_opened, timeout=20_000):
         w.step(1)
-    assert counted.wait(20)
+    qtbot.waitUntil(counted.is_set, timeout=20_000)
     w.submit(stroke(w, 100.5, 200.5))
     settle(w, qtbot)
     may_count.set()
