@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
@@ -73,22 +73,43 @@ def _fit_screen(window: MainWindow) -> None:
 
 
 def _paint_once(window: MainWindow) -> None:
-    """Hold the frame until the picture is there, or for a moment if it takes its time: else the
-    panels are painted three times before it, empty, with a project, and with an item."""
-    window.setUpdatesEnabled(False)
-    hold = QTimer(window)  # of the window, so that it goes with it
-    hold.setSingleShot(True)
+    """Hold all parts until the picture is there, or for a moment if it takes its time, and show
+    the picture first: else they are painted three times before it, empty, with a project, and
+    with an item."""
+    canvas = window.canvas
+    parts = list(_beside(canvas))
+    for part in (canvas, *parts):
+        part.setUpdatesEnabled(False)
+    hold, rest = QTimer(window), QTimer(window)  # of the window, so that they go with it
+    for timer in (hold, rest):
+        timer.setSingleShot(True)
 
-    def paint() -> None:
+    def show_picture() -> None:
         hold.stop()
-        window.setUpdatesEnabled(True)
-        # Enabling updates alone was seen to bring no paint event on a screen of usual size until
-        # something changed its size, up to 200 ms later; why is not known.
+        canvas.setUpdatesEnabled(True)
+        # Outright: a part that waited to be painted when it was held waits for ever. Qt dropped
+        # that request, and takes every later one for a second one of it.
+        window.repaint()
+        rest.start(1)
+
+    def show_parts() -> None:
+        for part in parts:
+            part.setUpdatesEnabled(True)
         window.repaint()
 
-    hold.timeout.connect(paint)
-    window.canvas.settled.connect(hold.timeout, Qt.ConnectionType.SingleShotConnection)
+    hold.timeout.connect(show_picture)
+    rest.timeout.connect(show_parts)
+    canvas.settled.connect(hold.timeout, Qt.ConnectionType.SingleShotConnection)
     hold.start(_HOLD_MS)
+
+
+def _beside(part: QWidget) -> Iterator[QWidget]:
+    """All that lies in a window beside a part of it."""
+    while (parent := part.parentWidget()) is not None:
+        for other in parent.children():
+            if isinstance(other, QWidget) and other is not part and not other.isWindow():
+                yield other
+        part = parent
 
 
 def _furnish(window: MainWindow, *, awaits_project: bool) -> None:

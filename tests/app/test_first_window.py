@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent, QObject, QTimer
 
 from app.window import start
 from app.window.main_window import MainWindow
@@ -43,6 +44,43 @@ def test_an_empty_frame_comes_first_then_the_parts_then_the_picture(
     assert window.updatesEnabled()
     assert window.canvas.isVisible()
     assert window.canvas.picture is not None
+
+
+class Painted(QObject):
+    """Notes which parts of a window are painted, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[QObject] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.parts.append(watched)
+        return False
+
+
+def test_the_picture_is_painted_as_soon_as_it_is_ready_and_the_parts_after_it(
+    shown: list[MainWindow], project_path: Path, qtbot: Any
+) -> None:
+    window = start.show_window(project_path)
+    shown.append(window)
+    painted = Painted()
+    when_ready: list[list[QObject]] = []
+
+    def furnished() -> None:
+        for part in (window.canvas, window.status):
+            part.installEventFilter(painted)
+        window.update()  # one that waits while the parts are held must not swallow the next
+        window.canvas.settled.connect(ready)
+
+    def ready() -> None:
+        if window.canvas.picture is not None and not when_ready:
+            QTimer.singleShot(0, lambda: when_ready.append(list(painted.parts)))
+
+    window.furnished.connect(furnished)
+    qtbot.waitUntil(lambda: bool(when_ready), timeout=20_000)
+    assert when_ready[0] == [window.canvas]
+    qtbot.waitUntil(lambda: window.status in painted.parts, timeout=2_000)
 
 
 def test_a_first_window_is_no_larger_than_its_screen(
