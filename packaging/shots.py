@@ -82,7 +82,7 @@ class Studio:
 
     def keep_with(self, hands: Hands, dialog: QDialog, name: str) -> None:
         """Write the window with a dialog over it, which without a screen is a window of its own."""
-        QTest.qWait(400)
+        _rest(hands)
         whole, part = hands.window.grab(), dialog.grab()
         painter = QPainter(whole)
         painter.drawPixmap(
@@ -95,9 +95,15 @@ class Studio:
         print(f"{name}.png", flush=True)
 
     def keep(self, hands: Hands, name: str) -> None:
-        QTest.qWait(400)
+        _rest(hands)
         hands.window.grab().save(str(self.out / f"{name}.png"))
         print(f"{name}.png", flush=True)
+
+
+def _rest(hands: Hands) -> None:
+    """Let fades end, and what is still composed come: on a busy machine that takes longer."""
+    QTest.qWait(400)
+    hands.settle()
 
 
 def shot_welcome(studio: Studio) -> None:

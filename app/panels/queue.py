@@ -139,7 +139,7 @@ class QueueDelegate(QStyledItemDelegate):
         drawn = pixmap(mark, "text" if chosen else role, 14, ratio)
         painter.drawPixmap(round(area.x()), round(area.y() + (area.height() - 14) / 2), drawn)
         score = self._queue.score(item_id)
-        if score is None and state != "new":
+        if state != "new":
             self._queue.want_score(item_id)
         text = "" if score is None else f"{score:.3f}"
         if state == "new" or (score is not None and math.isnan(score)):

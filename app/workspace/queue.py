@@ -44,6 +44,8 @@ class Queue(QObject):
         self._states: dict[str, str] = {}
         self._scores: dict[str, float] = {}
         self._asked: set[str] = set()
+        self._stale: set[str] = set()
+        """Items whose label may be another one than that of their score."""
         self.sort = "order"
         self.filter = ""
 
@@ -90,6 +92,7 @@ class Queue(QObject):
         self._project = project
         self._scores.clear()
         self._asked.clear()
+        self._stale.clear()
         self._states = {} if project is None else {i.id: i.state for i in project.items}
         self.refresh()
 
@@ -113,22 +116,35 @@ class Queue(QObject):
 
     def state_changed(self, item_id: str, state: str) -> None:
         self._states[item_id] = state
+        self.label_changed(item_id)
         self._touch(item_id)
         self.progressed.emit()
 
+    def label_changed(self, item_id: str) -> None:
+        """What was read of its score is old: it is read again when its row is painted."""
+        self._asked.discard(item_id)
+        self._stale.add(item_id)
+
     def score_changed(self, item_id: str, mean_iou: float) -> None:
+        """The score of an item's label as it is now."""
         self._scores[item_id] = mean_iou
+        self._asked.discard(item_id)
+        self._stale.discard(item_id)
         self._touch(item_id)
 
     def want_score(self, item_id: str) -> None:
-        """Read the score of a row that is on screen."""
-        if item_id in self._asked or item_id in self._scores or self._project is None:
+        """Read the score of a row that is on screen, if it is not known or old."""
+        known = item_id in self._scores and item_id not in self._stale
+        if known or item_id in self._asked or self._project is None:
             return
         self._asked.add(item_id)
         item = self._project.items.by_id(item_id)
-        self._background.run(
-            lambda: _mean_iou(item), lambda value: self.score_changed(item_id, value)
-        )
+
+        def take(value: float) -> None:
+            if item_id in self._asked:  # else a newer one has come meanwhile, or is asked for
+                self.score_changed(item_id, value)
+
+        self._background.run(lambda: _mean_iou(item), take)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -165,6 +181,7 @@ class Queue(QObject):
             if project is not self._project or self.sort != "worst":
                 return
             self._scores.update(scores)
+            self._stale -= scores.keys()
             self._set_order(sorted(self._filtered(), key=lambda i: self._badness(scores, i)))
 
         self._background.run_latest("queue scores", read, sort)

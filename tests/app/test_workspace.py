@@ -207,6 +207,22 @@ def test_worst_first_puts_the_lowest_score_on_top(open_workspace: Workspace, qtb
     assert w.queue.state(w.queue.order[-1]) == "new"  # nothing to score comes last
 
 
+def test_the_score_of_a_row_is_read_again_when_its_item_was_left_before_it_was_counted(
+    open_workspace: Workspace, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = open_workspace
+    item, before = w.item, w.scores.mean_iou
+    assert w.queue.score(item.id) == pytest.approx(before)
+    monkeypatch.setattr(w.scorekeeper, "follow", lambda patch: None)
+    w.submit(stroke(w, *wrong_place(w)))
+    settle(w, qtbot)
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.step(1)
+    assert item.mean_iou != before
+    w.queue.want_score(item.id)  # as the row does when it is painted
+    qtbot.waitUntil(lambda: w.queue.score(item.id) == item.mean_iou, timeout=20_000)
+
+
 def test_an_item_without_truth_counts_pixels(open_workspace: Workspace, qtbot: Any) -> None:
     assert sum(open_workspace.scores.areas.values()) == 360 * 480
 
