@@ -14,6 +14,7 @@ from app.theme.controls import label
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Scores, Workspace
+from app.workspace.scores import has_objects
 
 # Smaller changes of a mean are noise of a single stroke's rim; they are not coloured.
 _WORTH_COLOUR = 0.001
@@ -70,13 +71,14 @@ class ScoresPanel(Section):
         self._left_out.setText(f"{100 * scores.left_out:.1f} % left out")
         self._show_change(scores.since_opened)
         self._trend.show_values(scores.trend)
-        objects = scores.objects
+        objects, item = scores.objects, self._workspace.item
+        # They are compared when the hand rests; until then their place is kept.
         for part in self._of_objects:
-            part.setVisible(objects is not None)
-        if objects is not None:
-            self._pq.setText(number(objects.pq))
-            self._ap50.setText(number(objects.ap50))
-            self._found.setText(f"{objects.found:,} of {objects.objects:,} found")
+            part.setVisible(objects is not None or (item is not None and has_objects(item)))
+        self._pq.setText("" if objects is None else number(objects.pq))
+        self._ap50.setText("" if objects is None else number(objects.ap50))
+        found = "" if objects is None else f"{objects.found:,} of {objects.objects:,} found"
+        self._found.setText(found)
 
     def _show_change(self, change: float) -> None:
         if math.isnan(change):

@@ -69,14 +69,18 @@ class TrainingPanel(QWidget):
         self.again = button("New run", "rotate-ccw", run=self._new_run)
         self.other = button("", "circle-check", tone="link", run=self._show_other)
         self._fresh = False
+        self._recommends = False
         self._lay_out()
         workspace.run_changed.connect(self.refresh)
         workspace.item_state_changed.connect(lambda _: self._look_soon())
+        workspace.proposal_changed.connect(self._show_primary)
+        workspace.preview_changed.connect(self._show_primary)
         workspace.project_closed.connect(self._forget)
         self.before.looked.connect(self.refresh)
         workspace.runs.beginning_chosen.connect(self._begin_anew)
         theme().changed.connect(self.refresh)
         self.refresh()
+        self._show_primary()
 
     # -- laying out ---------------------------------------------------------------------------
 
@@ -208,6 +212,12 @@ class TrainingPanel(QWidget):
 
     # -- showing ------------------------------------------------------------------------------
 
+    def _show_primary(self, *_: object) -> None:
+        """One button of the window is primary: what waits over the picture comes first."""
+        waits = self._workspace.awaits_answer
+        set_tone(self.start, "" if waits else "primary")
+        set_tone(self.promote, "primary" if self._recommends and not waits else "")
+
     def refresh(self, *_: object) -> None:
         """Show the run, or what a run would learn from."""
         runs = self._workspace.runs
@@ -283,7 +293,8 @@ class TrainingPanel(QWidget):
         self.promote.setEnabled(ended and not read_only)
         self.promote.setToolTip("Open the project for writing first." if read_only else "")
         better = wins(view)
-        set_tone(self.promote, "primary" if ended and better else "")
+        self._recommends = ended and better
+        self._show_primary()
         if view.promoted:
             self._say(f"{view.name} predicts from now on.", "circle-check")
         elif view.state == "failed" or view.state == "lost":

@@ -275,14 +275,14 @@ class MainWindow(QMainWindow):
             return
         self._wide = wide
         sheet = self._sheet if self._sheet_shown else None
+        larger = max(1.0, self._settings.get("look.text_size"))
         if wide:
             self.right.set_tabs([])
             self._columns.insertWidget(0, self.queue)
-            self.queue.setFixedWidth(200)
+            self.queue.setFixedWidth(round(200 * larger))
             self.queue.show()
             if sheet is not None:
                 self._columns.insertWidget(self._columns.indexOf(self.grip), sheet)
-                larger = max(1.0, self._settings.get("look.text_size"))
                 sheet.setFixedWidth(round(400 * larger))
                 sheet.show()
         else:

@@ -194,10 +194,9 @@ class ToolBar(QWidget):
             self.fine_tune.show_state(text, "loader-circle", "", True)
         else:
             ended = run is not None and run.state == "done" and not run.promoted
-            waits = workspace.pending is not None or workspace.proposal is not None
             enabled = actions.qt["model.fine_tune"].isEnabled()
             # The sheet has a primary button itself; half of a button is no invitation.
-            quiet = waits or ended or self._sheet_shown or not enabled
+            quiet = workspace.awaits_answer or ended or self._sheet_shown or not enabled
             self.fine_tune.show_state(
                 "Fine-tune", "graduation-cap", "" if quiet else "primary", enabled
             )

@@ -270,6 +270,11 @@ class Opening(Steps):
         self.scores_changed.emit(scores)
 
     @property
+    def awaits_answer(self) -> bool:
+        """Something over the picture waits to be taken or dropped."""
+        return self.pending is not None or self.proposal is not None
+
+    @property
     def scores(self) -> Scores:
         return self.scorekeeper.scores
 

@@ -103,6 +103,22 @@ def test_a_picture_that_would_take_long_is_not_compared(
     assert scores_module.has_objects(workspace.item)
 
 
+def test_the_place_of_object_scores_is_kept_until_they_are_read(
+    make_window: Any, nuclei: Path, qtbot: Any
+) -> None:
+    window = make_window(nuclei)
+    space: Workspace = window.workspace
+    panel = window.findChild(ScoresPanel)
+    qtbot.waitUntil(lambda: space.scores.objects is not None, timeout=20_000)
+    read = space.scores
+    tall = panel.sizeHint().height()
+    panel.refresh_scores(replace(read, objects=None))
+    assert panel._pq.text() == panel._found.text() == ""
+    assert panel.sizeHint().height() == tall
+    panel.refresh_scores(read)
+    assert panel._pq.text()
+
+
 @pytest.mark.parametrize("text_size", [1.0, 1.3])
 @pytest.mark.parametrize("width", [240, 280])
 def test_no_score_is_cut_however_narrow_the_panel(

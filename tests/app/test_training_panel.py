@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from app.panels.curves import Curve, axis_texts, running_mean
 from app.panels.jobs import JobsPanel
 from app.panels.training import TrainingPanel
-from app.workspace import Workspace
+from app.workspace import Pending, Workspace
 from app.workspace.preflight import look
 from app.workspace.run_view import RunView, view_of
 from app.workspace.runs import new_run
@@ -241,6 +241,11 @@ def test_the_sheet_on_screen_takes_the_primary_button_from_the_tool_bar(
     window.show_training(True)
     assert window._sheet.start.property("tone") == "primary"
     assert window.tool_bar.fine_tune.main.property("tone") == ""
+    workspace = window.workspace
+    workspace.set_pending(Pending("GrabCut", "sprout", "9 px", "", lambda: None, lambda: None))
+    assert window._sheet.start.property("tone") == ""  # what waits over the picture has it
+    workspace.drop_pending()
+    assert window._sheet.start.property("tone") == "primary"
     window.show_training(False)
     assert window.tool_bar.fine_tune.main.property("tone") == "primary"
 
@@ -305,6 +310,16 @@ def test_a_better_model_makes_promote_the_primary_button(panel: TrainingPanel) -
     assert panel.promote.isEnabled()
     assert panel.promote.property("tone") == "primary"
     assert not panel.cancel.isVisible()
+
+
+def test_a_better_model_waits_for_what_waits_over_the_picture(panel: TrainingPanel) -> None:
+    show(panel, ended(0.5, 0.6))
+    panel._workspace.set_pending(
+        Pending("GrabCut", "sprout", "9 px", "", lambda: None, lambda: None)
+    )
+    assert panel.promote.property("tone") == ""
+    panel._workspace.drop_pending()
+    assert panel.promote.property("tone") == "primary"
 
 
 def test_a_worse_model_can_be_promoted_but_is_not_recommended(panel: TrainingPanel) -> None:
