@@ -249,6 +249,7 @@ class TrainingPanel(QWidget):
             if runs.starting:
                 why = "Freezing the items that are learned from."
             self.start.setEnabled(not why and self._workspace.project is not None)
+            self.start.setToolTip(why)
             self._say(why or "Uses one processor core less while you paint.", "info")
             return
         self._show_run(view)

@@ -70,6 +70,7 @@ class ToolBar(QWidget):
         def follow() -> None:
             made.setEnabled(qt.isEnabled())
             made.setToolTip(qt.toolTip())
+            made.setAccessibleName(qt.text())  # as the menu says it, with the step's name
 
         qt.changed.connect(follow)
         follow()

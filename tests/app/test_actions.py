@@ -85,6 +85,9 @@ def test_undo_says_what_it_undoes(make_window: Callable[..., Any], project_path:
     window.actions_set.refresh()
     assert window.actions_set.qt["mask.undo"].text().startswith("Undo ")
     assert len(window.actions_set.qt["mask.undo"].text()) > len("Undo ")
+    # Who hears the window instead of seeing it is told the same.
+    assert window.tool_bar.undo.accessibleName() == window.actions_set.qt["mask.undo"].text()
+    assert window.tool_bar.redo.accessibleName() == "Redo"
     assert not window.actions_set.qt["mask.redo"].isEnabled()
     assert "Nothing to redo" in window.actions_set.qt["mask.redo"].toolTip()
 
