@@ -5,10 +5,8 @@ What was asked for last is made first, because it is what is on screen now.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import uuid
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QImageWriter, QPixmap
 
 from segcore.base import MaskwrightError, Rect, Shape
+from segcore.base.whole import clear_remains, written_whole
 
 log = logging.getLogger(__name__)
 WIDTH, HEIGHT = 58, 44
@@ -132,21 +131,17 @@ def make_thumbnail(item: Any, cache: Path) -> QImage | None:
 def keep_picture(image: QImage, file: Path) -> None:
     """Write a small picture into the cache; where that cannot be written, nothing is kept.
 
-    It gets a name of its own first: who reads at the same moment, as the welcome page and other
-    windows do, finds a whole picture or none.
+    Who reads at the same moment, as the welcome page and other windows do, finds a whole picture
+    or none.
     """
-    unfinished = file.with_name(f"{file.stem}.{uuid.uuid4().hex}.unfinished")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if QImageWriter(str(unfinished), b"png").write(image):
-            unfinished.replace(file)
-        else:
-            log.info("a small picture was not kept")
+        clear_remains(file.parent)
+        with written_whole(file) as draft:
+            if not QImageWriter(str(draft), b"png").write(image):
+                raise OSError("Qt did not write it")
     except OSError as error:
         log.info("a small picture was not kept: %s", type(error).__name__)
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 class NotDecoded(MaskwrightError):

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.settings.table import BY_KEY
+from segcore.base.whole import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +75,7 @@ class Settings(QObject):
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            fresh.write_text(json.dumps(self._values, indent=1), encoding="utf-8")
-            fresh.replace(self.path)  # whole or not at all: a crash must not lose all settings
+            write_whole(self.path, json.dumps(self._values, indent=1))
         except OSError as error:
             log.warning("settings were not written: %s", error.strerror)
 

@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import math
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.base import BadFile, Cancelled, Rect, Shape
+from segcore.base.whole import clear_remains, written_whole
 from segcore.images.files import fingerprint
 from segcore.images.registry import open as open_image
 from segcore.images.source import ImageSource, Level
@@ -34,8 +33,6 @@ _TILE = 256
 _BAND_BYTES = 64 * 2**20
 # So much a screen's tile may decode when it only glances: some tenths of a second.
 _GLANCE_PIXELS = 1 << 22
-_UNFINISHED = ".part"
-_REMAINS_SECONDS = 86_400.0
 Told: TypeAlias = Callable[[float], None]
 _RESIZABLE = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 
@@ -254,41 +251,32 @@ class PyramidSource(ImageSource):
 
         below = None if level == self._given else self._level(z, level - 1, told)
         grid = self.levels[level].shape
-        # Under a name of its own first: a file under its own name is always whole, and two
-        # processes that make the same one do not write into each other's.
-        unfinished = path.with_name(f"{path.stem}.{uuid.uuid4().hex}{_UNFINISHED}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _clear_remains(self._folder)
-            tifffile.imwrite(
-                unfinished,
-                self._tiles(z, level, below, told),
-                shape=(grid.y, grid.x) + ((self.channels,) if self.channels > 1 else ()),
-                dtype=self.dtype,
-                tile=(_TILE, _TILE),
-                photometric="minisblack",
-                planarconfig="contig" if self.channels > 1 else None,
-                compression="zlib",
-                compressionargs={"level": 1},
-                predictor=self.dtype.kind in "iu",
-                metadata=None,
-                maxworkers=1,
-            )
-            try:
-                unfinished.replace(path)
-            except PermissionError:
-                # Windows: the other process was first and reads it already.
-                if not path.exists():
-                    raise
+            clear_remains(self._folder)
+            with written_whole(path) as draft:
+                tifffile.imwrite(
+                    draft,
+                    self._tiles(z, level, below, told),
+                    shape=(grid.y, grid.x) + ((self.channels,) if self.channels > 1 else ()),
+                    dtype=self.dtype,
+                    tile=(_TILE, _TILE),
+                    photometric="minisblack",
+                    planarconfig="contig" if self.channels > 1 else None,
+                    compression="zlib",
+                    compressionargs={"level": 1},
+                    predictor=self.dtype.kind in "iu",
+                    metadata=None,
+                    maxworkers=1,
+                )
         except OSError as error:
+            if isinstance(error, PermissionError) and path.exists():
+                return  # Windows: the other process was first and reads it already
             raise BadFile(
                 f"The overview of {self.path.name} could not be kept: "
                 f"{error.strerror or 'the disk refused'}.",
                 "Make room on the disk that holds the project's cache folder.",
             ) from None
-        finally:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
 
     def _tiles(
         self, z: int, level: int, below: ImageSource | None, told: Told | None
@@ -341,15 +329,6 @@ def _name_of(source: ImageSource) -> str:
         mark = fingerprint(path)
         facts += [path.absolute(), mark.size, mark.mtime_ns]
     return hashlib.sha256("|".join(map(str, facts)).encode()).hexdigest()[:24]
-
-
-def _clear_remains(folder: Path) -> None:
-    """Take away what a process that was killed left unfinished, a day later."""
-    long_ago = time.time() - _REMAINS_SECONDS
-    for file in folder.glob(f"*{_UNFINISHED}"):
-        with contextlib.suppress(OSError):
-            if file.stat().st_mtime < long_ago:
-                file.unlink()
 
 
 def _middles(first: int, end: int, size: int, below: int) -> NDArray[np.intp]:

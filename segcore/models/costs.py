@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base.dataclass import dataclass
+from segcore.base.whole import write_whole
 
 _COMPUTING = ("torch", "timm", "segmentation-models-pytorch", "torchvision", "openvino")
 
@@ -122,11 +123,9 @@ class CostFile:
             if json.loads(place)["device"] != device or place == _place(device)
         }
         content.setdefault(_place(device), {})[question.key] = cost.to_json()
-        draft = self._path.with_name(self._path.name + ".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            draft.replace(self._path)
+            write_whole(self._path, json.dumps(content, indent=1))
         except OSError:
             return  # it is measured again next time
 

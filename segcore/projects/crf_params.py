@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.base.whole import write_whole
 from segcore.refine import AUTHORS, CrfParams
 
 FILE = "crf.json"
@@ -42,11 +43,9 @@ def keep_params(models_dir: Path, key: str, params: CrfParams, facts: dict[str, 
     facts : how they were found and what they gain, as JSON values; for whoever reads the file.
     """
     rows = _read(models_dir) | {key: {"params": params.to_json(), **facts}}
-    draft = models_dir / (FILE + ".part")
     try:
         models_dir.mkdir(exist_ok=True)
-        draft.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
-        draft.replace(models_dir / FILE)
+        write_whole(models_dir / FILE, json.dumps(rows, indent=1, ensure_ascii=False))
     except OSError as error:
         raise MaskwrightError(
             f"The parameters of the dense CRF cannot be kept: {error.strerror or error}.",

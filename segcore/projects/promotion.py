@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.base.whole import write_whole
 from segcore.projects.modelling import NoModel, find_model, known_models
 from segcore.store import Project
 from segcore.train import runs
@@ -147,10 +148,8 @@ def _row(project: Project) -> list[str]:
 
 
 def _write(project: Project, row: list[str]) -> None:
-    draft = project.models_dir / (FILE + ".part")
     try:
-        draft.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
-        draft.replace(project.models_dir / FILE)
+        write_whole(project.models_dir / FILE, json.dumps(row, ensure_ascii=False))
     except OSError as error:
         raise MaskwrightError(
             f"The choice of the model cannot be kept: {error.strerror or error}.",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from segcore.base import BadFile
 from segcore.base.dataclass import dataclass
+from segcore.base.whole import write_whole, written_whole
 from segcore.train.optimise import RunningMean
 
 FOLDER = "checkpoint"
@@ -56,9 +57,8 @@ def save_checkpoint(
             elif value is not None:
                 numbers[f"{index}/{key}"] = value
     name = f"tensors-{progress.step:07d}.safetensors"
-    draft = folder / (name + ".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, draft)
-    draft.replace(folder / name)
+    with written_whole(folder / name) as draft:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, draft)
     row = {
         "tensors": name,
         "step": progress.step,
@@ -72,9 +72,7 @@ def save_checkpoint(
         ],
         "numbers": numbers,
     }
-    draft = folder / (STATE + ".part")
-    draft.write_text(json.dumps(row, indent=1), encoding="utf-8")
-    draft.replace(folder / STATE)
+    write_whole(folder / STATE, json.dumps(row, indent=1))
     for old in folder.glob("tensors-*"):
         if old.name != name:
             old.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from segcore.base import BadFile, ClassSet, SizeMismatch, digest_file
 from segcore.base.dataclass import dataclass
+from segcore.base.whole import write_whole
 
 Role = Literal["train", "replay", "held_out"]
 DATA = "data"
@@ -220,9 +221,7 @@ def freeze(
     if not rows:
         raise BadFile("There is nothing to train on.", "Accept or correct some items first.")
     content = {"classes": classes.to_rows(), "items": rows, "notes": dict(notes or {})}
-    draft = folder / (ITEMS + ".part")
-    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    draft.replace(folder / ITEMS)
+    write_whole(folder / ITEMS, json.dumps(content, indent=1, ensure_ascii=False))
     return read_frozen(run_dir)
 
 

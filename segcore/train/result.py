@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base import Cancelled
+from segcore.base.whole import write_whole
 from segcore.infer.comparing import MOST_IMAGES, Sample, check_model
 from segcore.models.segmodel import SegModel
 from segcore.models.spec import ModelSpec
@@ -74,9 +75,8 @@ def write_result(
     report["digest"] = save_model(model, run_dir / runs.RESULT, half=half)
     if not report["cancelled"]:
         _compare_engines(run_dir / runs.RESULT, data)
-    draft = run_dir / runs.RESULT / (runs.REPORT + ".part")
-    draft.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-    draft.replace(run_dir / runs.RESULT / runs.REPORT)
+    file = run_dir / runs.RESULT / runs.REPORT
+    write_whole(file, json.dumps(report, indent=1, ensure_ascii=False))
 
 
 def _half_is_as_good(model: SegModel, data: FrozenData) -> bool:

@@ -28,6 +28,7 @@ from typing import Any, Literal
 from segcore.base import BadFile, MaskwrightError, digest_file
 from segcore.base.dataclass import dataclass
 from segcore.base.process import process_start, still_runs
+from segcore.base.whole import write_whole
 from segcore.train.recipe import Recipe
 
 RUN = "run.json"
@@ -101,11 +102,7 @@ def versions() -> dict[str, str]:
 def write_run(run_dir: Path, run: Run) -> None:
     """Write ``run.json``; whole or not at all."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    draft = run_dir / (RUN + ".part")
-    draft.write_text(
-        json.dumps(run.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    draft.replace(run_dir / RUN)
+    write_whole(run_dir / RUN, json.dumps(run.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def make_run(
