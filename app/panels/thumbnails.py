@@ -5,6 +5,7 @@ What was asked for last is made first, because it is what is on screen now.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import OrderedDict
@@ -128,6 +129,12 @@ def make_thumbnail(item: Any, cache: Path) -> QImage | None:
     return image
 
 
+@functools.cache
+def _clear_once(folder: Path) -> None:
+    """In a folder of thousands, looking for remains at each picture would take longer than it."""
+    clear_remains(folder)
+
+
 def keep_picture(image: QImage, file: Path) -> None:
     """Write a small picture into the cache; where that cannot be written, nothing is kept.
 
@@ -136,7 +143,7 @@ def keep_picture(image: QImage, file: Path) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        clear_remains(file.parent)
+        _clear_once(file.parent)
         with written_whole(file) as draft:
             if not QImageWriter(str(draft), b"png").write(image):
                 raise OSError("Qt did not write it")
