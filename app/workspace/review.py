@@ -20,7 +20,7 @@ def accept(workspace: Workspace) -> None:
     What is unlabelled gets the class that was chosen for this project, if one was.
     """
     item, project = workspace.item, workspace.project
-    if item is not None and project is not None and not workspace.read_only:
+    if item is not None and project is not None and not (workspace.read_only or _left(workspace)):
         unlabelled = workspace.scores.areas.get(0, 0)
         kept = workspace.settings.get("memory.accept_fill")
         asks = workspace.settings.get("correct.accept_fill") == "ask"
@@ -40,7 +40,7 @@ def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: 
     from segcore.store.steps import state_change
 
     item, project = workspace.item, workspace.project
-    if item is None or project is None:
+    if item is None or project is None or _left(workspace):
         return
     if workspace.read_only:
         workspace.post(Message("This project is open for reading.", tone="warning"))
@@ -60,6 +60,12 @@ def _decide(workspace: Workspace, state: Literal["accepted", "rejected"], said: 
     workspace.queue.state_changed(item.id, state)
     workspace.tell_step(said, item.id, ticket, lambda: workspace.open_item(item.id))
     workspace.step(1)
+
+
+def _left(workspace: Workspace) -> bool:
+    """Whether another item is on its way to the screen: what is decided now would be meant for
+    that one, which nobody has seen yet, and the one after it would be skipped."""
+    return workspace.item is not None and workspace.requested != workspace.item.id
 
 
 def take_proposal(workspace: Workspace, where: Any = "all") -> None:

@@ -223,6 +223,32 @@ def test_the_score_of_a_row_is_read_again_when_its_item_was_left_before_it_was_c
     qtbot.waitUntil(lambda: w.queue.score(item.id) == item.mean_iou, timeout=20_000)
 
 
+def test_a_second_accept_waits_for_the_item_that_is_still_being_read(
+    open_workspace: Workspace, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = open_workspace
+    may_read = threading.Event()
+    prepare = w._shelf.prepare
+
+    def prepare_late(item_id: str) -> Any:
+        assert may_read.wait(20)
+        return prepare(item_id)
+
+    monkeypatch.setattr(w._shelf, "take", lambda item_id: None)  # nothing is ready ahead
+    monkeypatch.setattr(w._shelf, "prepare", prepare_late)
+    first, second, third = w.queue.order
+    w.accept()
+    w.accept()  # nobody has seen the second item yet
+    w.reject()
+    assert w.requested == second
+    may_read.set()
+    qtbot.waitUntil(lambda: w.item.id == second, timeout=20_000)
+    settle(w, qtbot)
+    assert [w.project.items.by_id(i).state for i in (first, second)] == ["accepted", "predicted"]
+    w.accept()
+    qtbot.waitUntil(lambda: w.requested == third, timeout=20_000)
+
+
 def test_an_item_without_truth_counts_pixels(open_workspace: Workspace, qtbot: Any) -> None:
     assert sum(open_workspace.scores.areas.values()) == 360 * 480
 

@@ -63,10 +63,11 @@ class Hands:
         self.qtbot.waitUntil(reached, timeout=int(seconds * 1000))
 
     def settle(self) -> None:
-        """Wait until every stroke is stored and the screen shows it."""
+        """Wait until the item that was asked for is there, its strokes stored and on screen."""
         self.wait(
             lambda: (
                 self.workspace.labels is not None
+                and self.workspace.requested == self.workspace.item.id
                 and self.canvas.is_settled
                 and self.workspace.waiting_strokes == 0
             )
