@@ -172,6 +172,9 @@ class Opening(Steps):
         if self.project is None or opened.item.id != self.requested:
             return
         self.drop_pending()
+        if self.item is not None:
+            # Its last strokes may not have been scored yet, and nobody waits for that any more.
+            self.queue.label_changed(self.item.id)
         self.item, self.image = opened.item, opened.image
         self.labels, self.truth = opened.labels, opened.truth
         self.model, self.proposal, self.z = opened.model, opened.proposal, opened.z

@@ -242,9 +242,9 @@ class Steps(Choices):
             elif change.table == "class":
                 self.classes_changed.emit(self.project.classes)
         self._shelf.spoil(event.item_id)
-        self.queue.label_changed(event.item_id)
         self._follow_told()
         if self.item is None or event.item_id != self.item.id:
+            self.queue.label_changed(event.item_id)
             return
         self.labels = event.labels
         # Known before the history is read again: Ctrl+Z may come at once.
