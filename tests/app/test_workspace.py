@@ -216,6 +216,7 @@ def test_the_score_of_a_row_is_read_again_when_its_item_was_left_before_it_was_c
     monkeypatch.setattr(w.scorekeeper, "follow", lambda patch: None)
     w.submit(stroke(w, *wrong_place(w)))
     settle(w, qtbot)
+    w.queue.score_changed(item.id, before)  # that of the label before comes late
     with qtbot.waitSignal(w.item_opened, timeout=20_000):
         w.step(1)
     assert item.mean_iou != before
