@@ -33,6 +33,7 @@ from segcore.base.dataclass import dataclass
 
 CARD_WIDTH, PICTURE_HEIGHT = 300, 168
 _COLUMNS = 3
+_START_WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class WelcomePage(QWidget):
         self._grid.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self._empty = label("Projects that you open are listed here.", tone="muted")
         self._lay_out()
+        theme().changed.connect(self._show_cards)
 
     def _lay_out(self) -> None:
         scroll = QScrollArea()
@@ -105,7 +107,8 @@ class WelcomePage(QWidget):
         middle = QHBoxLayout()
         middle.setSpacing(64)
         middle.addStretch(1)
-        middle.addWidget(self._start_column(), 0, Qt.AlignmentFlag.AlignTop)
+        self._start = self._start_column()
+        middle.addWidget(self._start, 0, Qt.AlignmentFlag.AlignTop)
         self._right = QWidget()
         self._right.setLayout(right)
         right.setContentsMargins(0, 0, 0, 0)
@@ -121,15 +124,13 @@ class WelcomePage(QWidget):
 
     def _start_column(self) -> QWidget:
         column = QWidget()
-        column.setFixedWidth(256)
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        mark = QLabel()
-        mark.setPixmap(icon("brush", "text", 32).pixmap(32, 32))
+        layout.addStrut(_START_WIDTH)  # wider where the words of a button need it
         title = QHBoxLayout()
         title.setSpacing(12)
-        title.addWidget(mark)
+        title.addWidget(Mark())
         title.addWidget(label("Maskwright", kind="page"))
         title.addStretch(1)
         layout.addLayout(title)
@@ -188,6 +189,7 @@ class WelcomePage(QWidget):
     def _show_cards(self) -> None:
         for card in self._cards:
             self._grid.removeWidget(card)
+            card.hide()  # it goes a moment later, and would be painted under the new ones
             card.deleteLater()
         self._cards.clear()
         wanted = self.search.text().casefold()
@@ -204,17 +206,31 @@ class WelcomePage(QWidget):
             card.chosen.connect(self._host.open_path)
             self._grid.addWidget(card, i // columns, i % columns)
             self._cards.append(card)
-        width = columns * CARD_WIDTH + (columns - 1) * 24 + 24
-        self._right.setFixedWidth(width)
+        self._right.setFixedWidth(_cards_width(columns))
 
     def _columns(self) -> int:
-        room = self.width() - 256 - 64 - 96
+        room = self.width() - self._start.sizeHint().width() - 64 - 96
         return max(1, min(_COLUMNS, room // (CARD_WIDTH + 24)))
 
     def resizeEvent(self, event: object) -> None:
-        columns = self._columns()
-        if self._right.maximumWidth() != columns * CARD_WIDTH + (columns - 1) * 24 + 24:
+        if self._right.maximumWidth() != _cards_width(self._columns()):
             self._show_cards()
+
+
+def _cards_width(columns: int) -> int:
+    return columns * CARD_WIDTH + (columns - 1) * 24 + 24
+
+
+class Mark(QLabel):
+    """The program's drawing, in the text's colour of the theme."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dress()
+        theme().changed.connect(self._dress)
+
+    def _dress(self) -> None:
+        self.setPixmap(icon("brush", "text", 32).pixmap(32, 32))
 
 
 class DropField(QWidget):
@@ -222,6 +238,10 @@ class DropField(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._fit()
+        theme().changed.connect(self._fit)
+
+    def _fit(self) -> None:
         self.setMinimumHeight(max(96, theme().line() * 3 + 48))
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -12,6 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
+from app.dialogs.welcome import Mark
+from app.theme.buttons import KeyButton
 from app.theme.controls import ElidedLabel
 from app.theme.roles import ROLES
 from app.window.main_window import apply_theme
@@ -229,6 +231,32 @@ def test_closing_the_project_shows_the_welcome_page_with_it_as_recent(
     assert page._cards[0].recent.classes == 11
     QTest.mouseClick(page._cards[0], Qt.MouseButton.LeftButton)
     assert window.workspace.project is not None
+
+
+def test_the_welcome_page_follows_the_theme_and_the_size_of_text(
+    make_window: Make, project_path: Path, qtbot: Any
+) -> None:
+    window = make_window(project_path, SMALL)
+    window.workspace.close_project()
+    page = window._welcome
+
+    def starts() -> list[KeyButton]:
+        for _ in range(3):
+            QApplication.processEvents()
+        return [b for b in page.findChildren(KeyButton) if b.isVisible()]
+
+    before = {b.text(): b.width() for b in starts()}
+    height = page._cards[0].height()
+    mark = page.findChild(Mark).pixmap().toImage()
+    window.workspace.settings.set("look.text_size", 1.3)
+    assert [b.text() for b in starts() if b.width() < b.sizeHint().width()] == []
+    assert clipped(window) == []
+    assert page._cards[0].height() > height
+    window.workspace.settings.set("look.text_size", 1.0)
+    assert {b.text(): b.width() for b in starts()} == before
+    assert before["Import images and masks"] == 256
+    window.set_theme("light")
+    assert page.findChild(Mark).pixmap().toImage() != mark
 
 
 def test_closing_the_window_turns_to_no_welcome_page(make_window: Make, project_path: Path) -> None:
