@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import Qt
 
 from app.workspace.messages import Message
 
@@ -17,17 +20,42 @@ _DROPPED = 5000
 def accept(workspace: Workspace) -> None:
     """Mark the open item as right and go on; the toast can take it back.
 
-    What is unlabelled gets the class that was chosen for this project, if one was.
+    What is unlabelled gets the class that was chosen for this project, if one was; where that has
+    to be asked, it waits until the pixels of an item that was just opened are counted.
     """
-    item, project = workspace.item, workspace.project
-    if item is not None and project is not None and not (workspace.read_only or _left(workspace)):
-        unlabelled = workspace.scores.areas.get(0, 0)
-        kept = workspace.settings.get("memory.accept_fill")
-        asks = workspace.settings.get("correct.accept_fill") == "ask"
-        if asks and unlabelled and str(project.path) not in kept:
-            workspace.fill_asked.emit(unlabelled)
+    item = workspace.item
+    if item is not None and _asks(workspace):
+        areas = workspace.scores.areas
+        if not areas:
+            _when_counted(workspace, lambda: accept(workspace))
             return
-    _decide(workspace, "accepted", f"Accepted {workspace.item.name}" if workspace.item else "")
+        if areas.get(0, 0):
+            workspace.fill_asked.emit(areas[0])
+            return
+    _decide(workspace, "accepted", f"Accepted {item.name}" if item is not None else "")
+
+
+def _asks(workspace: Workspace) -> bool:
+    """Whether accepting now would ask what unlabelled pixels become."""
+    if workspace.project is None or workspace.labels is None:
+        return False
+    if workspace.read_only or _left(workspace):
+        return False
+    kept = workspace.settings.get("memory.accept_fill")
+    asks = workspace.settings.get("correct.accept_fill") == "ask"
+    return bool(asks and str(workspace.project.path) not in kept)
+
+
+def _when_counted(workspace: Workspace, run: Callable[[], None]) -> None:
+    """Go on when the open item has its scores; not at all if it is left before."""
+    item = workspace.item
+
+    def counted(_: object) -> None:
+        if workspace.item is item and not _left(workspace):
+            run()
+
+    workspace.scores_changed.connect(counted, Qt.ConnectionType.SingleShotConnection)
+    workspace.scorekeeper.count()
 
 
 def reject(workspace: Workspace) -> None:

@@ -175,6 +175,28 @@ def test_accept_marks_goes_on_and_can_be_taken_back(open_workspace: Workspace, q
     assert w.project.items.by_id(first).state == "predicted"
 
 
+def test_accepting_an_item_before_its_pixels_are_counted_asks_what_fills_them(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    w.settings.set("correct.accept_fill", "ask")
+    asked: list[int] = []
+    w.fill_asked.connect(asked.append)
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.open_item(w.queue.order[2])  # nobody predicted this one
+    assert w.scores.areas == {}
+    w.accept()
+    qtbot.waitUntil(lambda: bool(asked), timeout=20_000)
+    assert asked == [360 * 480]
+    assert (w.item.id, w.queue.state(w.item.id)) == (w.queue.order[2], "new")
+    with qtbot.waitSignal(w.item_opened, timeout=20_000):
+        w.open_item(w.queue.order[0])
+    first = w.item
+    w.accept()  # nothing of it is unlabelled, which is known when it is counted
+    qtbot.waitUntil(lambda: first.state == "accepted", timeout=20_000)
+    assert len(asked) == 1
+
+
 def test_accepting_asks_once_what_fills_unlabelled_pixels(
     open_workspace: Workspace, qtbot: Any
 ) -> None:
