@@ -16,6 +16,7 @@ from app.workspace.crops import CropRow
 _GAP = 4
 _ROW = 112  # about as high as a row of crops is
 _COLUMNS_LEAST = 2
+_OTHERS = "Show others: draw new crops, magnifications, flips and colours"
 
 
 class CropsPart(Section):
@@ -25,10 +26,7 @@ class CropsPart(Section):
         super().__init__("crops", "What the network sees")
         self._workspace = workspace
         self._preview = workspace.runs.crops
-        self.others = icon_button(
-            "rotate-cw", "Show others: draw new crops, magnifications, flips and colours",
-            role="muted", run=self._preview.show_others,
-        )  # fmt: skip
+        self.others = icon_button("rotate-cw", _OTHERS, role="muted", run=self._preview.show_others)
         self.add_corner(self.others)
         self.grid = CropGrid(workspace)
         self.legend = label(kind="small", tone="muted")
@@ -52,6 +50,7 @@ class CropsPart(Section):
         preview, rows = self._preview, self._preview.rows
         self.others.setVisible(not self.is_folded)
         self.others.setEnabled(bool(rows))
+        self.others.setToolTip(_OTHERS if rows else f"{_OTHERS}. No crops are shown yet.")
         said = ""
         if preview.error:
             self.grid.show_sentence(preview.error, "triangle-alert", "warning")

@@ -163,7 +163,10 @@ class PreflightPart(QWidget):
         elif further:
             rows.insert(1, ("history", "Earlier training items mixed in", f"{share} %", ""))
         if found.held_out < MEASURED_FROM:
-            few = "Fewer than five items are held out; the new model is not measured."
+            few = (
+                "Fewer than five items are held out; the new model is not measured. "
+                "A new project can hold out more."
+            )
             rows.append(("triangle-alert", few, "", "warning"))
         for scarce in found.scarce[:3]:
             where = items_text(scarce.items)

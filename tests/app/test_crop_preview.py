@@ -118,6 +118,7 @@ def test_without_anything_to_learn_the_preview_is_one_line(
     assert not made.before.crops.grid.isVisible()
     assert "something to learn from" in made.before.crops.legend.text()
     assert not made.before.crops.others.isEnabled()
+    assert "No crops are shown yet" in made.before.crops.others.toolTip()
     assert not core.asked
 
 
