@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import field
 from typing import Any
 
@@ -90,44 +91,90 @@ def make_resident(labels: Labels, z: int) -> None:
             labels.tile_array(plane, index)
 
 
-class Shelf:
-    """Opened items that may be wanted next; safe from any thread; the oldest go first."""
+class _Begun:
+    """An item that is being opened, and whether its labels have changed since."""
 
-    def __init__(self, opener: Callable[[str], OpenedItem], kept: int = _KEPT) -> None:
+    def __init__(self) -> None:
+        self.made: Future[OpenedItem] = Future()
+        self.spoilt = False
+
+
+class Shelf:
+    """Opened items that may be wanted next; safe from any thread; the oldest go first.
+
+    An item that is being opened is not opened a second time: who asks for it meanwhile waits.
+    """
+
+    def __init__(self, opener: Callable[[Any], OpenedItem], kept: int = _KEPT) -> None:
         self._opener = opener
         self._kept = kept
         self._lock = threading.Lock()
         self._ready: OrderedDict[str, OpenedItem] = OrderedDict()
+        self._begun: dict[str, _Begun] = {}
 
     def take(self, item_id: str) -> OpenedItem | None:
         """The prepared item, if it is there and nothing has changed it since."""
         with self._lock:
-            found = self._ready.get(item_id)
-            if found is None or found.stale:
-                return None
-            self._ready.move_to_end(item_id)
-            return found
+            return self._fresh(item_id)
 
-    def prepare(self, item_id: str) -> OpenedItem:
+    def prepare(self, item: Any) -> OpenedItem:
         """The prepared item; opened now if need be. For threads beside the GUI."""
-        found = self.take(item_id)
-        if found is not None:
-            return found
-        made = self._opener(item_id)
         with self._lock:
-            self._ready[item_id] = made
-            self._ready.move_to_end(item_id)
-            while len(self._ready) > self._kept:
-                self._ready.popitem(last=False)
+            found, begun = self._fresh(item.id), self._begun.get(item.id)
+            if found is not None:
+                return found
+            if begun is None:
+                mine = self._begun[item.id] = _Begun()
+        if begun is not None:
+            return begun.made.result()
+        try:
+            made = self._open(item, mine)
+        except BaseException as error:
+            with self._lock:
+                self._forget(item.id, mine)
+            mine.made.set_exception(error)
+            raise
+        mine.made.set_result(made)
         return made
+
+    def _fresh(self, item_id: str) -> OpenedItem | None:
+        found = self._ready.get(item_id)
+        if found is None or found.stale:
+            return None
+        self._ready.move_to_end(item_id)
+        return found
+
+    def _open(self, item: Any, mine: _Begun) -> OpenedItem:
+        while True:
+            mine.spoilt = False
+            made = self._opener(item)
+            with self._lock:
+                if mine.spoilt:
+                    continue  # a prediction came for it meanwhile
+                if self._forget(item.id, mine):
+                    self._ready[item.id] = made
+                    self._ready.move_to_end(item.id)
+                    while len(self._ready) > self._kept:
+                        self._ready.popitem(last=False)
+                return made
+
+    def _forget(self, item_id: str, mine: _Begun) -> bool:
+        """Whether it was still wanted: False once the shelf was cleared."""
+        if self._begun.get(item_id) is not mine:
+            return False
+        del self._begun[item_id]
+        return True
 
     def spoil(self, item_id: str) -> None:
         """The item's labels have changed: open it again the next time."""
         with self._lock:
-            found = self._ready.get(item_id)
+            begun, found = self._begun.get(item_id), self._ready.get(item_id)
+            if begun is not None:
+                begun.spoilt = True
             if found is not None:
                 found.stale = True
 
     def clear(self) -> None:
         with self._lock:
+            self._begun.clear()
             self._ready.clear()

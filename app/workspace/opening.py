@@ -19,7 +19,7 @@ from app.workspace.queue import Queue
 from app.workspace.scores import Scorekeeper, Scores
 from app.workspace.steps import Steps
 from app.workspace.windowing import is_windowed
-from segcore.base import ClassSet, MaskwrightError, Rect
+from segcore.base import ClassSet, Rect
 from segcore.images import ImageSource, default_window, full_window
 from segcore.labels import Labels
 
@@ -104,7 +104,7 @@ class Opening(Steps):
             self._show(ready)
             return
         self.background.run(
-            lambda: self._shelf.prepare(item_id),
+            lambda: self._shelf.prepare(item),
             self._show,
             lambda error: self._cannot_open(item_id, error),
         )
@@ -153,13 +153,10 @@ class Opening(Steps):
 
         self.background.run_latest("slices", warm, lambda _: None, lambda _: None)
 
-    def _open_bundle(self, item_id: str) -> OpenedItem:
-        project = self.project
-        if project is None:
-            raise MaskwrightError("The project is closed.")
+    def _open_bundle(self, item: Any) -> OpenedItem:
         return open_bundle(
-            project.items.by_id(item_id),
-            self._slices.get(item_id),
+            item,
+            self._slices.get(item.id),
             automatic_contrast=self.settings.get("look.automatic_contrast"),
         )
 
@@ -170,6 +167,10 @@ class Opening(Steps):
 
     def _show(self, opened: OpenedItem) -> None:
         if self.project is None or opened.item.id != self.requested:
+            return
+        if opened.stale:  # its labels have changed between the thread that read them and here
+            self.requested = None
+            self.open_item(opened.item.id)
             return
         self.drop_pending()
         if self.item is not None:
@@ -228,12 +229,12 @@ class Opening(Steps):
         for step in (1, -1):
             near = self.queue.neighbour(self.item.id, step)
             if near is not None and self._shelf.take(near) is None:
-                self._prepare(near)
+                self._prepare(self.project.items.by_id(near))
 
-    def _prepare(self, item_id: str) -> None:
+    def _prepare(self, item: Any) -> None:
         self.idle.run_latest(
-            ("prefetch", item_id),
-            lambda: self._shelf.prepare(item_id),
+            ("prefetch", item.id),
+            lambda: self._shelf.prepare(item),
             lambda _: None,
             lambda error: log.info("an item could not be prepared: %s", type(error).__name__),
         )
