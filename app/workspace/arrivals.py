@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.workspace import review
 from app.workspace.job import JobRow
 from app.workspace.messages import Message
 from app.workspace.planes import IncomingPlanes
@@ -63,6 +64,7 @@ class Arrivals:
         item = project.items.by_id(row.item_id)
 
         def store() -> Any:
+            known = {layer.id for layer in item.predictions.values()}
             layer = project.store_prediction(
                 item,
                 event.model_name,
@@ -72,9 +74,9 @@ class Arrivals:
                 margin=planes.margin,
                 **planes.objects,
             )
-            return layer, project.adopt(item, layer)
+            return layer, project.adopt(item, layer), layer.id in known
 
-        self._workspace.background.run(store, lambda result: self._stored(item, *result))
+        self._workspace.background.run(store, lambda result: self._stored(row, item, *result))
         if event.unmapped and not row.ahead:
             names = ", ".join(event.unmapped)
             self._workspace.post(
@@ -84,11 +86,14 @@ class Arrivals:
                 )
             )
 
-    def _stored(self, item: Any, layer: Any, adopted: Any) -> None:
+    def _stored(self, row: JobRow, item: Any, layer: Any, adopted: Any, known: bool) -> None:
         workspace = self._workspace
         if workspace.project is None:
             return
         workspace.queue.state_changed(item.id, workspace.project.items.by_id(item.id).state)
+        review.ask_again(workspace, layer)
         if workspace.item is not None and workspace.item.id == item.id:
             workspace.show_prediction(layer, proposal=adopted is None)
+            if known and adopted is not None and not row.ahead:
+                workspace.tell(f"{layer.model} predicted the same as before")
         workspace.jobs_changed.emit()

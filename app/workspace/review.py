@@ -174,6 +174,12 @@ def offer_again(workspace: Workspace) -> None:
     workspace.proposal_changed.emit(dropped)
 
 
+def ask_again(workspace: Workspace, layer: Any) -> None:
+    """What was said no to is asked for: it is offered as if it never had been dropped."""
+    if layer.id in workspace.settings.get("memory.dropped"):
+        _remember(workspace, _others(workspace, layer))
+
+
 def _others(workspace: Workspace, layer: Any) -> list[str]:
     return [kept for kept in workspace.settings.get("memory.dropped") if kept != layer.id]
 

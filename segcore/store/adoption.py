@@ -80,7 +80,10 @@ def adopt(content: Content, layer: PredictionLayer, state: str, gained: dict[int
             if before != after:
                 changes.append(TileChange(label.layer, plane, index, before, after))
     fields = list(instance_changes(content, layer.instances))
-    fields.append(FieldChange("item", content.item, ADOPTED, None, layer.id))
+    if content.pointers.get(ADOPTED) != layer.id:
+        fields.append(
+            FieldChange("item", content.item, ADOPTED, content.pointers.get(ADOPTED), layer.id)
+        )
     if state == "new":
         fields.append(FieldChange("item", content.item, "state", "new", "predicted"))
     return Patch(

@@ -500,6 +500,8 @@ class Project:
     ) -> PredictionLayer:
         """Keep a model's answer as a layer; `adopt` makes it the label where that is allowed.
 
+        The same answer of the same model is kept once: what is there already is returned.
+
         Parameters
         ----------
         classes : (y, x) or (z, y, x) ids of the project, 0 where the model has no class.
@@ -529,7 +531,8 @@ class Project:
         """Make a prediction the label, if nobody has worked on it; else None: it is a proposal.
 
         Only a complete prediction is adopted, only where the item has no step except adoptions
-        (undone ones included) and no pixel that a person or an import set.
+        (undone ones included) and no pixel that a person or an import set. What is the label
+        already leaves no step; its patch is empty.
         """
         return intake.adopt(self, _id(item), layer, group)
 

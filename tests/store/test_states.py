@@ -218,6 +218,47 @@ def test_instances_of_a_prediction_become_rows_when_adopted_and_go_when_undone(
     assert check(project.path).problems == ()
 
 
+def test_the_same_answer_of_the_same_model_is_kept_once_and_is_no_second_step(
+    project: Project,
+) -> None:
+    item = project.items[0]
+    classes, instances = random_classes(item, 1)[0], np.zeros((300, 520), np.uint32)
+    instances[5:20, 5:20], instances[40:60, 7:80] = 1, 2
+    confidence = np.full((300, 520), 200, np.uint8)
+
+    def answer(digest: str = "digest", **more: object) -> PredictionLayer:
+        planes = {"classes": classes, "instances": instances, "confidence": confidence} | more
+        return project.store_prediction(item, "cells", digest, **planes)  # type: ignore[arg-type]
+
+    first = answer()
+    assert project.adopt(item, first)
+    project.scribe.flush()
+    steps = len(project.scribe.history(item.id))
+    again = answer()
+    assert (again.id, again.adopted) == (first.id, True)
+    patch = project.adopt(item, again)
+    assert patch is not None
+    assert patch.is_empty
+    project.scribe.flush()
+    assert len(project.scribe.history(item.id)) == steps
+    # Whatever differs is another answer.
+    fewer = np.where(instances == 2, 0, instances)
+    swapped = np.where(instances > 0, 3 - instances, 0)
+    others = [
+        answer(classes=random_classes(item, 2)[0]),
+        answer(confidence=np.full_like(confidence, 201)),
+        answer(instances=fewer),
+        answer(instances=swapped),
+        answer(confidence=None),
+        answer("another digest"),
+    ]
+    assert len({first.id, *(layer.id for layer in others)}) == 7
+    project.scribe.undo(item.id).applied.result()
+    assert item.state == "new"
+    project.close()
+    assert check(project.path).problems == ()
+
+
 def test_a_mask_of_another_size_is_refused_with_both_sizes(project: Project) -> None:
     with pytest.raises(SizeMismatch, match=r"521 x 300.*520 x 300"):
         project.import_layer(project.items[0], "label", np.zeros((300, 521), np.uint16))

@@ -46,6 +46,51 @@ def test_predicting_puts_a_mask_into_the_store_and_onto_the_screen(
     assert hands.shown_score() > 0.6
 
 
+def test_predicting_again_says_that_nothing_is_new_and_is_no_step(
+    nuclei_project: Path, open_window: Open
+) -> None:
+    hands = open_window(nuclei_project)
+    predict(hands)
+    said: list[str] = []
+    hands.workspace.message_posted.connect(lambda message: said.append(message.text))
+    hands.click(hands.window.tool_bar.predict)
+    hands.wait(lambda: "nuclei predicted the same as before" in said, seconds=120)
+    hands.settle()
+    item = hands.workspace.item
+    assert len(item.predictions) == 1
+    assert hands.workspace.proposal is None
+    hands.key(Qt.Key.Key_Z, CTRL)  # the one step that there is
+    hands.settle()
+    assert item.state == "new"
+    assert not hands.stored().any()
+
+
+def test_a_dropped_proposal_that_is_predicted_again_waits_again(
+    nuclei_project: Path, open_window: Open
+) -> None:
+    hands = open_window(nuclei_project)
+    w = hands.workspace
+    predict(hands)
+    paint_the_largest_error(hands)
+    first = w.item.id
+
+    def ask() -> None:
+        hands.click(hands.window.tool_bar.predict)
+        hands.wait(lambda: w.proposal is not None, seconds=120)
+        hands.settle()
+
+    ask()
+    w.drop_proposal()
+    assert w.proposal is None
+    ask()
+    assert len(w.item.predictions) == 1
+    w.step(1)
+    hands.wait(lambda: w.item.id != first)
+    w.step(-1)
+    hands.wait(lambda: w.item.id == first)
+    assert w.proposal is not None
+
+
 def test_a_stroke_raises_the_score_and_undo_brings_the_old_one_back(
     nuclei_project: Path, open_window: Open
 ) -> None:
