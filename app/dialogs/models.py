@@ -201,6 +201,8 @@ class ModelsDialog(Sheet):
         self.back.setVisible(model is not None and model.promoted)
         if model is not None:
             why = model.error or ("It predicts already." if model.predicts else "")
+            if not why and not model.fits:
+                why = "It knows no class of this project; train it further first."
             if workspace.project is None or workspace.read_only:
                 why = "Open a project for writing first; it keeps which model predicts."
             self.use.setEnabled(not why)
@@ -238,7 +240,13 @@ class ModelsDialog(Sheet):
             self.grid.current.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """From the search field, Down goes to the cards."""
+        """From the search field, Down goes to the cards; letters go to the search field."""
+        text = event.text()
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
+        if plain and text.isprintable() and text.strip() and not self.search.hasFocus():
+            self.search.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.search.insert(text)
+            return
         if self.search.hasFocus() and event.key() == Qt.Key.Key_Down:
             if self.grid.current is not None:
                 self.grid.choose(self.grid.current)

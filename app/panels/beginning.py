@@ -96,6 +96,12 @@ class BeginningFields(QWidget):
             self._show_rows()
             self._check()
 
+    def forget(self) -> None:
+        """Nothing is chosen, and no model is known."""
+        self._picked, self._base = False, ""
+        self._show_begins("")
+        self._show_rows()
+
     def choose(self, beginning: Beginning) -> None:
         """Show a choice that was made elsewhere."""
         self._picked = True

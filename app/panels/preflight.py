@@ -19,6 +19,7 @@ from app.workspace.preflight import Preflight, look
 from app.workspace.run_view import RunView
 from app.workspace.runs import built_by, new_run, settings_of
 from segcore.train.preflight import MEASURED_FROM, gigabytes, roughly
+from segcore.train.recipe import Recipe
 
 Row = tuple[str, str, str, str]
 """Icon, text, value, tone."""
@@ -38,8 +39,9 @@ class PreflightPart(QWidget):
         super().__init__()
         self._workspace = workspace
         self.found: Preflight | None = None
+        self._looking: Any = None  # the project that is counted now
         self._run: RunView | None = None
-        self._counted = ""  # the model whose earlier pictures were counted
+        self._counted = ("", "")  # the model and the targets that were counted for
         self.beginning = BeginningFields()
         self.recipe = RecipeFields(workspace)
         self.more = RecipeTable()
@@ -76,11 +78,40 @@ class PreflightPart(QWidget):
     def look(self) -> None:
         """Count again what a run would learn from."""
         project = self._workspace.project
-        if project is not None and self._run is None:
-            start = self._counted = self.beginning.value().model
-            self._workspace.background.run_latest(
-                "preflight", lambda: look(project, start), self._take
-            )
+        if project is None or self._run is not None:
+            return
+        start, targets = self._counted = self._asked
+        self._looking = project
+
+        def take(found: Preflight) -> None:
+            self._looking = None
+            if project is self._workspace.project:
+                self._take(found)
+
+        def failed(error: Exception) -> None:
+            self._looking = None
+            if project is self._workspace.project:
+                self._workspace.report(error)
+
+        self._workspace.background.run_latest(
+            "preflight", lambda: look(project, start, targets), take, failed
+        )
+
+    def look_once(self) -> None:
+        """Count, unless that was done since the project was opened."""
+        if self.found is None and self._looking is not self._workspace.project:
+            self.look()
+
+    def forget(self) -> None:
+        """Another project is opened: nothing of this one's is told of it."""
+        self.found = self._run = None
+        self.beginning.forget()
+        self._show_found()
+
+    @property
+    def _asked(self) -> tuple[str, str]:
+        targets = self.more.values().get("targets", Recipe().targets)
+        return self.beginning.value().model, str(targets)
 
     def settings(self) -> dict[str, Any]:
         """All settings of the recipe that are not left to it."""
@@ -131,7 +162,7 @@ class PreflightPart(QWidget):
         self.looked.emit()
 
     def _settings_changed(self) -> None:
-        if self.beginning.value().model != self._counted:
+        if self._asked != self._counted:
             self.look()
         self._show_found()
         self._show_cost()
@@ -145,7 +176,10 @@ class PreflightPart(QWidget):
         found = self.found
         if self._run is not None and (self._run.learned is not None or found is None):
             self.learns.show_rows(_frozen_rows(self._run))
-        if found is None or self._run is not None:
+        if self._run is not None:
+            return
+        if found is None:
+            self.learns.show_rows([("loader-circle", "Not counted yet", "", "muted")])
             return
         held = f"Held out, {', '.join(found.held_groups)}" if found.held_groups else "Held out"
         share = self.recipe.replay.value()
@@ -153,9 +187,11 @@ class PreflightPart(QWidget):
         why = found.nothing_earlier if further else "a new model has learned nothing before"
         self.recipe.replay.setEnabled(not why)
         self.recipe.replay.setToolTip(f"Nothing is mixed in: {why}." if why else "")
+        told = [f"{found.accepted:,} accepted, {found.corrected:,} corrected"]
+        if found.targets != "reviewed":
+            told = [f"{found.truth:,} with truth", *(told if found.targets == "all" else [])]
         rows: list[Row] = [
-            ("copy", f"{found.accepted:,} accepted, {found.corrected:,} corrected",
-             items_text(found.learned), ""),
+            ("copy", ", ".join(told), items_text(found.learned), ""),
             ("lock", f"{held}, never trained on", items_text(found.held_out), ""),
         ]  # fmt: skip
         if further and why:
@@ -263,6 +299,7 @@ class Lines(QWidget):
     def show_rows(self, rows: list[tuple[str, str, str, str]]) -> None:
         for widget in self._made:
             self._grid.removeWidget(widget)
+            widget.hide()  # it goes a moment later
             widget.deleteLater()
         self._made.clear()
         for number, (mark, text, value, tone) in enumerate(rows, 1):

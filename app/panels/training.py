@@ -76,6 +76,7 @@ class TrainingPanel(QWidget):
         workspace.proposal_changed.connect(self._show_primary)
         workspace.preview_changed.connect(self._show_primary)
         workspace.project_closed.connect(self._forget)
+        workspace.project_opened.connect(self._look_anew)
         self.before.looked.connect(self.refresh)
         workspace.runs.beginning_chosen.connect(self._begin_anew)
         theme().changed.connect(self.refresh)
@@ -133,6 +134,7 @@ class TrainingPanel(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
+        self._scroll = scroll
         top = QVBoxLayout()
         top.setContentsMargins(16, 12, 12, 0)
         top.setSpacing(4)
@@ -204,10 +206,16 @@ class TrainingPanel(QWidget):
 
     def _forget(self) -> None:
         self._fresh = False
+        self.before.forget()
         self.refresh()
+
+    def _look_anew(self, _: object) -> None:
+        if self.isVisible():
+            self.before.look_once()
 
     def _begin_anew(self, _: object) -> None:
         if not self._workspace.runs.is_running:
+            self._scroll.verticalScrollBar().setValue(0)  # what was chosen stands at the top
             self._new_run()
 
     # -- showing ------------------------------------------------------------------------------
@@ -243,6 +251,8 @@ class TrainingPanel(QWidget):
         if waiting:
             self.other.setText(f"Show {waiting[0].name}, which ended as well")
         if view is None:
+            if not runs.starting and self.isVisible():
+                self.before.look_once()
             self._title.setText("Fine-tune")
             self._about.setText("Teaches a model with your corrections; painting goes on.")
             why = self.before.why_not

@@ -103,17 +103,25 @@ def button(
     if tone:
         made.setProperty("tone", tone)
     if icon_name:
-        made.setIcon(icon(icon_name, "on_accent" if tone == "primary" else "text"))
+        made.setProperty("icon_name", icon_name)
+        _tint(made)
     if run is not None:
         made.clicked.connect(lambda _checked=False: run())
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
 
 
+def _tint(made: QPushButton) -> None:
+    role = "on_accent" if made.property("tone") == "primary" else "text"
+    made.setIcon(icon(made.property("icon_name"), role))
+
+
 def set_tone(widget: QWidget, tone: str) -> None:
     """Change the tone of a control that is already on screen."""
     if widget.property("tone") != tone:
         widget.setProperty("tone", tone)
+        if isinstance(widget, QPushButton) and widget.property("icon_name"):
+            _tint(widget)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
 

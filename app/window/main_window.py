@@ -121,7 +121,8 @@ class MainWindow(QMainWindow):
             self._sheet.shown.connect(self.tool_bar.show_sheet)
             self._sheet.close_asked.connect(lambda: self.show_training(False))
             self._sheet.hide()
-        turned = not self._sheet_shown
+        behind = self._sheet_shown and self.right.front not in ("", "Training")
+        turned = behind or not self._sheet_shown
         self._sheet_shown = turned if shown is None else shown
         self._arrange(again=True)
         if self._sheet_shown and not self._wide:

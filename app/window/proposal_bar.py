@@ -38,6 +38,7 @@ class ProposalBar(Floating):
             "<b>Look at it</b>&nbsp;&nbsp;Alt+2, Alt+1<br>"
             "Show the proposal in place of the mask, and go back."
         )
+        self._words = ""
         self.drop = KeyButton("Drop", "x", tone="flat")
         self.rest = KeyButton("Take where I did not paint", "shield-check", tone="flat")
         self.take = SplitButton("Take", "check", "", "Take a part of it")
@@ -75,7 +76,9 @@ class ProposalBar(Floating):
             self.hide()
             return
         self._mark.setPixmap(pixmap("sparkles", "text", 20, self.devicePixelRatioF()))
-        self.title.setText(f"Proposal from {proposal.model}")
+        self._words = f"Proposal from {proposal.model}"
+        self.title.setText(self._words)
+        self.title.setToolTip(self._words)
         self._count()
         self._show_look()
         self.show()
@@ -85,10 +88,14 @@ class ProposalBar(Floating):
         self.take.updateGeometry()  # its words may be others: Qt would ask it again too late
         for part in (self.rest, self.look):
             part.set_compact(False)
+        self.title.setText(self._words)
         for part in (self.rest, self.look):
             if self.sizeHint().width() > room:
                 part.set_compact(True)
                 self._row.activate()
+        if self.sizeHint().width() > room:
+            self.title.setText("Proposal")
+            self._row.activate()
 
     def _count(self) -> None:
         offer = self._workspace.offer

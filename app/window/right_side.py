@@ -144,6 +144,11 @@ class RightSide(QWidget):
         titles = [self._tabs.tabText(i) for i in range(self._tabs.count())]
         self.choose_tab(chosen if chosen in titles else "Correct")
 
+    @property
+    def front(self) -> str:
+        """Title of the tab in front, "" where there are none."""
+        return self._tabs.tabText(self._tabs.currentIndex()) if self._tabs.count() > 1 else ""
+
     def choose_tab(self, title: str) -> None:
         """Bring a tab to the front."""
         for i in range(self._tabs.count()):

@@ -80,6 +80,7 @@ class TrainedModel:
     predicts : whether it is the one that predicts now.
     promoted : whether a person chose that.
     built_in : whether it comes with the program.
+    fits : whether it knows a class of the project.
     error : why it cannot be read, or "".
     """
 
@@ -90,6 +91,7 @@ class TrainedModel:
     predicts: bool = False
     promoted: bool = False
     built_in: bool = False
+    fits: bool = True
     error: str = ""
 
 
@@ -100,16 +102,17 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
     """
     from segcore.models.built_in import is_built_in
     from segcore.models.spec import TENSORS
-    from segcore.projects.modelling import describe_model, known_models
+    from segcore.projects.modelling import describe_model, known_models, knows_something
 
     used = None if project is None else current_model(project)
     chosen = "" if project is None else promoted_name(project)
     found = []
     for name, path in known_models(None if project is None else project.models_dir).items():
         about: dict[str, Any] = {}
-        digest = error = ""
+        digest, error, fits = "", "", True
         try:
             about, digest = describe_model(path), digest_file(path / TENSORS)
+            fits = project is None or knows_something(project, path)
         except MaskwrightError as broken:
             error = str(broken)
         found.append(
@@ -121,6 +124,7 @@ def trained_models(project: Any | None) -> list[TrainedModel]:
                 predicts=used is not None and used.path == path,
                 promoted=name == chosen,
                 built_in=is_built_in(path),
+                fits=fits,
                 error=error,
             )
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.base import BadFile, MaskwrightError
+from segcore.infer.mapping import map_classes
 from segcore.models.built_in import BUILT_IN
 from segcore.models.spec import DESCRIPTION, TENSORS, ModelSpec
 from segcore.store import Project
@@ -75,15 +76,23 @@ def find_model(project: Project, wanted: str | None) -> Path:
         return known[promoted]
     if own:
         return max(own.values(), key=lambda folder: (folder / TENSORS).stat().st_mtime_ns)
-    names = {c.name.casefold() for c in project.classes.scored if c.colour is not None}
     for folder in known.values():
-        told = ModelSpec.read(folder).classes.scored
-        if names & {c.name.casefold() for c in told if c.colour is not None}:
+        if knows_something(project, folder):
             return folder
     raise NoModel(
         f"{project.name} has no model, and none that comes along knows its classes.",
         f"Train one (maskwright train {project.path.name}), or name one with --model.",
     )
+
+
+def knows_something(project: Project, model: Path) -> bool:
+    """Whether a model knows a class of the project that is more than background.
+
+    Raises
+    ------
+    BadFile : the model's description cannot be read.
+    """
+    return map_classes(ModelSpec.read(model).classes, project.classes).finds_something
 
 
 def _promoted(project: Project) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segcore.base import BadFile, MaskwrightError
 from segcore.base.whole import write_whole
-from segcore.projects.modelling import NoModel, find_model, known_models
+from segcore.projects.modelling import NoModel, find_model, known_models, knows_something
 from segcore.store import Project
 from segcore.train import runs
 from segcore.train.landing import land
@@ -45,10 +45,13 @@ def prefer(project: Project, name: str) -> None:
 
     Raises
     ------
-    NoModel : there is none of this name.
+    NoModel : there is none of this name, or it knows none of the project's classes.
     """
-    if name not in known_models(project.models_dir):
+    known = known_models(project.models_dir)
+    if name not in known:
         raise NoModel(f'There is no model "{name}".', "Choose one of those that are listed.")
+    if not knows_something(project, known[name]):
+        raise NoModel(f"{name} knows no class of this project.", "Train it further first.")
     row = _row_so_far(project)
     project.models_dir.mkdir(parents=True, exist_ok=True)
     _write(project, [*[entry for entry in row if entry != name], name])

@@ -191,12 +191,12 @@ def _selected(
     _things(project, recipe, base)  # refuses before a folder is made
     chosen = choose(project.items, set(_STATES), wanted.items)
     training, held, same = split_items(chosen)
-    training = [item for item in training if _may_teach(item, recipe.targets)]
+    training = [item for item in training if may_teach(item, recipe.targets)]
     if not training:
         raise NothingToLearn(
             f"{project.name} has nothing to train on: no item "
             + ("has truth." if recipe.targets == "truth" else "is corrected or accepted."),
-            "Correct or accept some items first, or learn from truth (--targets truth).",
+            _what_could_teach(chosen, recipe.targets),
         )
     return base, recipe, training, held, same
 
@@ -215,7 +215,14 @@ def _checked_settings(settings: Mapping[str, Any], base: Path | None) -> dict[st
     return dict(settings)
 
 
-def _may_teach(item: Item, targets: str) -> bool:
+def _what_could_teach(items: Sequence[Item], targets: str) -> str:
+    if targets == "reviewed" and any(item.truth is not None for item in items):
+        return "Correct or accept some items first, or learn from truth (targets: truth)."
+    return "Correct or accept some items first."
+
+
+def may_teach(item: Item, targets: str) -> bool:
+    """Whether an item has what a recipe's ``targets`` ask for."""
     reviewed = item.state in _REVIEWED
     if targets == "reviewed":
         return reviewed

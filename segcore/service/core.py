@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.base import BadFile, ClassSet, Rect
+from segcore.base import BadFile, ClassSet, MaskwrightError, Rect
 from segcore.service.protocol import (
     CropsMade,
     Describe,
@@ -135,6 +135,11 @@ def _predict(job: Predict, context: JobContext, models: Models, device: str | No
     mapping = map_classes(
         predictor.model.spec.classes, ClassSet.from_rows(list(job.class_rows), "the project")
     )
+    if not mapping.mapped:
+        raise MaskwrightError(
+            "The model knows no class of this project.",
+            "Train one on some corrected items, or choose another one.",
+        )
     context.check()
     with images.open_all(job.image_paths, as_stack=job.as_stack) as image:
         grid = image.shape

@@ -70,15 +70,7 @@ def adopt(content: Content, layer: PredictionLayer, state: str, gained: dict[int
 
     `gained` are the pixels of each class in the prediction.
     """
-    label, source = content.labels, layer.labels
-    if label.tile != source.tile or label.fill != source.fill:
-        source = _recut(label, source)
-    changes: list[TileChange] = []
-    for plane in _TAKEN:
-        for index in sorted(label.tiles(plane).keys() | source.tiles(plane).keys()):
-            before, after = label.handle(plane, index), source.handle(plane, index)
-            if before != after:
-                changes.append(TileChange(label.layer, plane, index, before, after))
+    label = content.labels
     fields = list(instance_changes(content, layer.instances))
     if content.pointers.get(ADOPTED) != layer.id:
         fields.append(
@@ -87,13 +79,32 @@ def adopt(content: Content, layer: PredictionLayer, state: str, gained: dict[int
     if state == "new":
         fields.append(FieldChange("item", content.item, "state", "new", "predicted"))
     return Patch(
-        tuple(changes),
+        tuple(_tile_changes(label, layer.labels)),
         tuple(fields),
         f"Prediction of {layer.model}",
         "predict",
         pixels_changed(label, gained),
         (0, label.shape.z - 1, label.extent),
     )
+
+
+def is_label(content: Content, layer: PredictionLayer) -> bool:
+    """Whether the label is this prediction, adopted and as it was: at most decided about since."""
+    return (
+        content.pointers.get(ADOPTED) == layer.id
+        and next(_tile_changes(content.labels, layer.labels), None) is None
+        and next(instance_changes(content, layer.instances), None) is None
+    )
+
+
+def _tile_changes(label: Labels, source: Labels) -> Iterator[TileChange]:
+    if label.tile != source.tile or label.fill != source.fill:
+        source = _recut(label, source)
+    for plane in _TAKEN:
+        for index in sorted(label.tiles(plane).keys() | source.tiles(plane).keys()):
+            before, after = label.handle(plane, index), source.handle(plane, index)
+            if before != after:
+                yield TileChange(label.layer, plane, index, before, after)
 
 
 def pixels_changed(before: Labels, gained: dict[int, int]) -> dict[int, tuple[int, int]]:

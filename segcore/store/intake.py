@@ -140,9 +140,10 @@ def _same_answer(
     row = content.rows.get(content.pointers.get(PREDICTION + model) or "")
     if row is None or row.partial or not model_digest or row.model_digest != model_digest:
         return None
-    if content.pointers.get(ADOPTED) == row.id and not project.is_untouched(item_id):
+    known = prediction_layer(content, row.id)
+    if known.adopted and not adoption.is_label(content, known):
         return None  # what became the label and was corrected since is a proposal from now on
-    labels = content.layers[row.id]
+    labels = known.labels
     shape = (labels.shape.z, labels.shape.y, labels.shape.x)
     if any(plane.size != math.prod(shape) for plane in planes.values()):
         return None
@@ -158,7 +159,7 @@ def _same_answer(
             moved = np.where(given > 0, given.astype(np.int64) + shift, 0) if shift else given
             if not np.array_equal(moved, stored):
                 return None
-    return prediction_layer(content, row.id)
+    return known
 
 
 def make_layer(
@@ -254,12 +255,12 @@ def adopt(
 
     def work() -> Patch | None:
         with project.contents.holding(item_id) as content:
+            if adoption.is_label(content, layer):
+                return Patch(())
             history = project.contents.history(item_id)
             if not adoption.may_adopt(content, history, project.person_origins(), layer):
                 return None
             patch = adoption.adopt(content, layer, project.items.row(item_id).state, gained)
-            if patch.is_empty:
-                return patch  # it is the label already
             return project.scribe.steps.take(item_id, replace(patch, group=group), "adopt").patch
 
     return project.scribe.call(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,12 +21,14 @@ from app.dialogs.model_facts import architecture_cards, model_card
 from app.dialogs.models import ModelsDialog
 from app.workspace.job import JobRow
 from app.workspace.models import Beginning, TrainedModel, trained_models
+from segcore.base import MaskwrightError
 from segcore.edits import SetState
 from segcore.models import architecture, architectures
 from segcore.models.built_in import BUILT_IN
 from segcore.models.costs import ModelCost
+from segcore.models.spec import TENSORS
 from segcore.projects.modelling import describe_model
-from segcore.projects.promotion import promoted
+from segcore.projects.promotion import prefer, promoted
 from segcore.service.protocol import JobChanged, ModelMeasured
 from segcore.train.recipe import describe
 
@@ -288,16 +291,49 @@ def test_a_model_is_preferred_on_its_card_and_gone_back_from(
     window: Any, dialog: ModelsDialog, qtbot: Any
 ) -> None:
     project = window.workspace.project
-    click(dialog, "model:retina")
+    about = project.models_dir / "mine 1" / "model.json"
+    known = json.loads(about.read_text(encoding="utf-8"))
+    known["classes"][-1]["name"] = "Road"
+    shutil.copytree(about.parent, project.models_dir / "roads")
+    (project.models_dir / "roads" / "model.json").write_text(json.dumps(known), encoding="utf-8")
+    os.utime(about.parent / TENSORS)  # the newest predicts
+    window.workspace.models_changed.emit()
+    qtbot.waitUntil(lambda: any(c.card.key == "model:roads" for c in dialog.grid.cards))
+    click(dialog, "model:roads")
     QTest.mouseClick(dialog.use, LEFT)
-    qtbot.waitUntil(lambda: promoted(project) == "retina", timeout=20_000)
-    qtbot.waitUntil(lambda: card(dialog, "model:retina").card.model.predicts, timeout=20_000)
-    assert dialog.card.key == "model:retina"
+    qtbot.waitUntil(lambda: promoted(project) == "roads", timeout=20_000)
+    qtbot.waitUntil(lambda: card(dialog, "model:roads").card.model.predicts, timeout=20_000)
+    assert dialog.card.key == "model:roads"
     assert not dialog.use.isEnabled()
     assert dialog.use.toolTip() == "It predicts already."
     QTest.mouseClick(dialog.back, LEFT)
     qtbot.waitUntil(lambda: promoted(project) == "mine 1", timeout=20_000)
     qtbot.waitUntil(lambda: card(dialog, "model:mine 1").card.model.predicts, timeout=20_000)
+
+
+def test_a_model_that_knows_no_class_of_the_project_cannot_be_preferred(
+    window: Any, dialog: ModelsDialog
+) -> None:
+    project = window.workspace.project
+    click(dialog, "model:retina")
+    assert dialog.use.isVisible()
+    assert not dialog.use.isEnabled()
+    assert dialog.use.toolTip() == "It knows no class of this project; train it further first."
+    assert dialog.main_button.isEnabled()
+    with pytest.raises(MaskwrightError, match="retina knows no class of this project"):
+        prefer(project, "retina")
+    assert promoted(project) is None
+
+
+def test_letters_find_a_model_wherever_the_focus_is(dialog: ModelsDialog) -> None:
+    assert not dialog.search.hasFocus()
+    QTest.keyClick(dialog.focusWidget(), "p")
+    assert dialog.search.hasFocus()
+    QTest.keyClicks(dialog.search, "an")
+    assert dialog.search.text() == "pan"
+    names = [c.card.key for c in dialog.grid.cards if c.isVisible()]
+    assert "architecture:panet" in names
+    assert "architecture:unet" not in names
 
 
 def test_a_model_that_cannot_be_read_says_so_and_cannot_be_trained(

@@ -104,6 +104,21 @@ def test_ticked_classes_are_taken_as_one_step_and_the_rest_waits_on(desk: Desk) 
     desk.qtbot.waitUntil(lambda: w.offer.may_tick(ROAD), timeout=20_000)
 
 
+def test_the_bar_says_less_where_there_is_less_room_and_cuts_nothing(desk: Desk) -> None:
+    bar = desk.bar
+    whole = bar.sizeHint().width()
+    for room, title in ((whole, "Proposal from unet"), (whole - 280, "Proposal")):
+        bar.fit(room)
+        assert bar.sizeHint().width() <= room
+        bar.resize(bar.sizeHint())
+        assert bar.title.text() == title
+        assert bar.title.toolTip() == "Proposal from unet"
+        for shown in (bar.title, bar.detail):
+            assert shown.width() >= shown.sizeHint().width()
+    bar.fit(whole)
+    assert bar.title.text() == "Proposal from unet"
+
+
 def test_a_tick_goes_with_a_second_click_and_with_the_space_bar(desk: Desk) -> None:
     w, rows = desk.workspace, desk.window.right.classes.rows
     desk.tick(CAR)

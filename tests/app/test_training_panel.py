@@ -20,8 +20,10 @@ from app.workspace import Pending, Workspace
 from app.workspace.preflight import look
 from app.workspace.run_view import RunView, view_of
 from app.workspace.runs import new_run
+from segcore.base import CLASS_PRESETS
 from segcore.edits import SetState, Stroke
 from segcore.projects.training import NewRun, prepare_run
+from segcore.store import Project
 from segcore.train.preflight import Cost
 
 
@@ -378,6 +380,81 @@ def test_start_is_off_until_there_is_something_to_learn(panel: TrainingPanel, qt
     project = panel._workspace.project
     project.apply(project.items[0], SetState(state="accepted"))
     qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+
+
+def test_the_sheet_tells_of_the_project_that_is_open(
+    panel: TrainingPanel, tmp_path: Path, qtbot: Any
+) -> None:
+    w = panel._workspace
+    w.project.apply(w.project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(lambda: "1 accepted, 0 corrected" in texts(panel), timeout=20_000)
+    other = Project.create(tmp_path / "other.maskwright", CLASS_PRESETS["binary"])
+    other.close()
+    w.open_project(other.path)
+    assert "1 accepted, 0 corrected" not in texts(panel)
+    assert not panel.start.isEnabled()
+    qtbot.waitUntil(lambda: "0 accepted, 0 corrected" in texts(panel), timeout=20_000)
+    assert "Correct or accept" in panel._note.text()
+
+
+def test_what_a_run_of_another_project_learned_from_is_told_no_more(
+    panel: TrainingPanel, tmp_path: Path, qtbot: Any
+) -> None:
+    w = panel._workspace
+    view = ended(0.5, 0.6)
+    view.learned, view.mixed, view.held_out = 4, 14, 6
+    show(panel, view)
+    qtbot.waitUntil(lambda: "Pictures with corrections" in texts(panel), timeout=20_000)
+    other = Project.create(tmp_path / "other.maskwright", CLASS_PRESETS["binary"])
+    other.close()
+    w.open_project(other.path)
+    qtbot.waitUntil(lambda: "0 accepted, 0 corrected" in texts(panel), timeout=20_000)
+    assert "Pictures with corrections" not in texts(panel)
+
+
+def test_a_start_that_failed_leaves_the_sheet_with_what_it_counted(
+    panel: TrainingPanel, tmp_path: Path, qtbot: Any
+) -> None:
+    w = panel._workspace
+    w.project.apply(w.project.items[0], SetState(state="accepted"))
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+    panel.hide()
+    other = Project.create(tmp_path / "other.maskwright", CLASS_PRESETS["binary"])
+    other.close()
+    w.open_project(other.path)
+    with qtbot.waitSignal(w.message_posted, timeout=20_000):
+        w.fine_tune()
+        panel.show()  # as the tool bar's button does
+    qtbot.waitUntil(lambda: "0 accepted, 0 corrected" in texts(panel), timeout=20_000)
+    assert not panel.start.isEnabled()
+
+
+def test_truth_is_counted_where_it_is_to_be_learned_from(panel: TrainingPanel, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: panel.before.found is not None, timeout=20_000)
+    assert not panel.start.isEnabled()
+    box = panel.before.more.fields["targets"]
+    box.setCurrentText("truth")
+    qtbot.waitUntil(lambda: "3 with truth" in texts(panel), timeout=20_000)
+    assert panel.start.isEnabled()
+    project = panel._workspace.project
+    project.apply(project.items[0], SetState(state="accepted"))
+    box.setCurrentText("all")
+    qtbot.waitUntil(lambda: "3 with truth, 0 accepted, 0 corrected" in texts(panel), timeout=20_000)
+    box.setCurrentText("reviewed")
+    qtbot.waitUntil(lambda: "1 accepted, 0 corrected" in texts(panel), timeout=20_000)
+
+
+def test_a_button_that_loses_its_blue_takes_the_icon_of_plain_ones(panel: TrainingPanel) -> None:
+    def marks() -> tuple[Any, Any]:
+        return tuple(b.icon().pixmap(16).toImage() for b in (panel.start, panel.resume))
+
+    start, resume = marks()  # both are the same drawing
+    assert start != resume
+    panel._workspace.set_pending(
+        Pending("GrabCut", "sprout", "9 px", "", lambda: None, lambda: None)
+    )
+    start, resume = marks()
+    assert start == resume
 
 
 def texts(widget: QWidget) -> list[str]:

@@ -115,6 +115,20 @@ def test_no_label_is_clipped_with_text_a_third_larger(
     assert clipped(window) == []
 
 
+def test_the_training_tab_comes_to_the_front_before_it_goes(
+    make_window: Make, project_path: Path
+) -> None:
+    window = make_window(project_path, SMALL)
+    window.actions_set.run("model.training")
+    assert window.right.front == "Training"
+    window.right.choose_tab("Correct")
+    window.actions_set.run("model.training")
+    assert window.right.front == "Training"
+    window.actions_set.run("model.training")
+    assert window.right.front == "Correct"
+    assert not window._sheet_shown
+
+
 def test_the_theme_changes_at_once(make_window: Make, project_path: Path) -> None:
     window = make_window(project_path)
     for name in ("light", "dark"):

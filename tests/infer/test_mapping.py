@@ -21,6 +21,17 @@ def test_reordered_missing_and_new_classes_are_mapped_by_name_and_reported() -> 
     assert "vessel" in found.sentence
 
 
+def test_what_lies_behind_everything_is_not_enough_to_find_something() -> None:
+    project = CLASS_PRESETS["binary"]
+    shared = [c.name for c in project.active if c.colour is None]
+    assert shared
+    found = map_classes(ClassSet.from_names([*shared, "vessel"]), project)
+    assert found.mapped
+    assert not found.finds_something
+    coloured = next(c.name for c in project.active if c.colour is not None)
+    assert map_classes(ClassSet.from_names([coloured]), project).finds_something
+
+
 def test_a_renamed_class_is_found_by_its_uuid() -> None:
     model = CLASS_PRESETS["camvid"]
     project = model.changed(4, name="Carriageway").changed(1, name="Road")

@@ -157,6 +157,16 @@ def test_classes_are_the_projects_and_what_it_lacks_is_left_unlabelled(
     assert kept.name not in done.unmapped
 
 
+def test_a_model_that_knows_no_class_of_the_project_predicts_nothing(
+    everything: Client, heard_all: Heard, picture: Path, street_model: Path
+) -> None:
+    ours = ClassSet.from_rows([{"id": 40, "name": "something else", "value": 1}])
+    number = everything.submit(predict_job(picture, street_model, class_rows=tuple(ours.to_rows())))
+    end = heard_all.wait_end(number)
+    assert end.state == "failed"
+    assert "knows no class of this project" in end.reason
+
+
 def test_all_slices_of_a_volume_are_predicted_from_the_one_in_view_outwards(
     everything: Client, heard_all: Heard, picture: Path, street_model: Path, shared_data: Path
 ) -> None:

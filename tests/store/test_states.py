@@ -241,6 +241,14 @@ def test_the_same_answer_of_the_same_model_is_kept_once_and_is_no_second_step(
     assert patch.is_empty
     project.scribe.flush()
     assert len(project.scribe.history(item.id)) == steps
+    project.accept(item)
+    assert project.adopt(item, answer()).is_empty, "it is the label still, only decided about"
+    project.apply(item, block(0, 0, 5, 5, 1))
+    proposed = answer()
+    assert proposed.id != first.id
+    assert project.adopt(item, proposed) is None
+    assert answer().id == proposed.id
+    first = proposed
     # Whatever differs is another answer.
     fewer = np.where(instances == 2, 0, instances)
     swapped = np.where(instances > 0, 3 - instances, 0)
@@ -253,7 +261,8 @@ def test_the_same_answer_of_the_same_model_is_kept_once_and_is_no_second_step(
         answer("another digest"),
     ]
     assert len({first.id, *(layer.id for layer in others)}) == 7
-    project.scribe.undo(item.id).applied.result()
+    for _ in range(3):
+        project.scribe.undo(item.id).applied.result()
     assert item.state == "new"
     project.close()
     assert check(project.path).problems == ()
