@@ -29,7 +29,7 @@ _FILE = (
     Action("project.open", "Open project…", "folder-open", "Open a folder ending in .maskwright.",
            lambda h: h.show_dialog("open"), ("Ctrl+O",), "file/1"),
     Action("project.import", "Import images and masks…", "import",
-           "Bring images, truth, predictions or labels from folders into a project.",
+           "Begin a project with images and their truth, predictions or labels from folders.",
            lambda h: h.show_dialog("import"), ("Ctrl+I",), "file/1"),
     Action("project.demo", "Open demo", "play", "Open a small project that comes with Maskwright.",
            lambda h: h.show_dialog("demo"), (), "file/1"),

@@ -19,6 +19,10 @@ from app.workspace.scores import has_objects
 # Smaller changes of a mean are noise of a single stroke's rim; they are not coloured.
 _WORTH_COLOUR = 0.001
 _GAP = 8
+_PQ_TIP = (
+    "Panoptic quality of the classes with objects: how many are found, times how well they fit. "
+    "Background does not count."
+)
 
 
 class ScoresPanel(Section):
@@ -43,6 +47,8 @@ class ScoresPanel(Section):
             (label("AP50"), self._ap50, None),
         )
         self._of_objects = [part for row in rows[3:] for part in row if part is not None]
+        for part in rows[3]:
+            part.setToolTip(_PQ_TIP)
         self._rows = NotedRows(rows)
         self.body_layout.addWidget(self._rows)
         self.body_layout.addWidget(self._trend)

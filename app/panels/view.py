@@ -6,10 +6,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QSlider
 
 from app.theme.controls import Segmented, ThemedLabel, button, icon_button, label
+from app.theme.icons import icon
 from app.theme.section import Section
 from app.theme.theme import theme
 from app.workspace import Workspace
 from app.workspace.at_hand import NO_MODEL
+
+_HIDE, _SHOW = "Hide the mask (S)", "Show the mask (S)"
 
 
 class ViewPanel(Section):
@@ -19,7 +22,7 @@ class ViewPanel(Section):
         super().__init__("view", "View")
         self._workspace = workspace
         self.mode = Segmented([("label", "Label"), ("model", "Model"), ("truth", "Truth")])
-        self.eye = icon_button("eye", "Hide the mask (S)", checkable=True, role="muted")
+        self.eye = icon_button("eye", _HIDE, role="muted", run=self._turn_mask)
         self.add_corner(self.eye)
         self.fill, self._fill_text = _slider("Fill"), _Number()
         self.outline, self._outline_text = _slider("Outline"), _Number()
@@ -46,7 +49,6 @@ class ViewPanel(Section):
     def _connect(self) -> None:
         workspace = self._workspace
         self.mode.chosen.connect(workspace.set_view_mode)
-        self.eye.clicked.connect(workspace.set_mask_hidden)
         self.fill.valueChanged.connect(lambda v: workspace.set_fill(v / 100))
         self.outline.valueChanged.connect(lambda v: workspace.set_outline(v / 100))
         workspace.look_changed.connect(self.refresh)
@@ -72,7 +74,7 @@ class ViewPanel(Section):
         has_model = workspace.model is not None or workspace.proposal is not None
         self.mode.set_available("model", has_model, "No model has predicted this item.")
         self.mode.set_available("truth", workspace.truth is not None, "This item has no truth.")
-        self.eye.setChecked(workspace.mask_hidden)
+        self._show_eye(workspace.mask_hidden)
         for slider, text, share in (
             (self.fill, self._fill_text, workspace.fill_opacity),
             (self.outline, self._outline_text, workspace.outline_opacity),
@@ -81,6 +83,16 @@ class ViewPanel(Section):
             slider.setValue(round(share * 100))
             slider.blockSignals(False)
             text.setText(f"{round(share * 100)} %")
+
+    def _turn_mask(self) -> None:
+        self._workspace.set_mask_hidden(not self._workspace.mask_hidden)
+
+    def _show_eye(self, hidden: bool) -> None:
+        """The mark says what is, as in the rows of classes; the tooltip what a click does."""
+        self.eye.setIcon(icon("eye-off", "text") if hidden else icon("eye", "muted"))
+        tip = _SHOW if hidden else _HIDE
+        self.eye.setToolTip(tip)
+        self.eye.setAccessibleName(tip)
 
 
 def _slider(name: str) -> QSlider:

@@ -26,7 +26,8 @@ class ObjectScores:
 
     Parameters
     ----------
-    pq : panoptic quality, the mean over the classes that occur.
+    pq : panoptic quality, the mean over the classes of things that occur (PQ over things,
+        Kirillov et al. 2019): of what `found` counts, without the ground.
     ap50 : average precision at an IoU of 0.5, the mean over the classes with objects.
     found, objects : how many of the truth's objects are met with an IoU above 0.5.
     """
@@ -48,9 +49,10 @@ class Scores:
     pixel_accuracy : share of scored pixels that are right.
     left_out : share of pixels that truth leaves out.
     areas : class id -> pixels of the label.
-    since_opened : change of the mean IoU since the item was opened with a mask, or had its first.
+    since_opened : change of the mean IoU since the item was opened.
     trend : mean IoU of each state since then that led to the present one, what was undone left
-        out; without a mask there is nothing to change from.
+        out. The first mask that a model made by itself is no change: the trend begins with it.
+    has_mask : False while no pixel that is compared has a class.
     has_truth : False if there is nothing to compare with.
     objects : of an item whose truth has objects; None where it has none or is too large.
     """
@@ -65,6 +67,7 @@ class Scores:
     areas: dict[int, int] = field(default_factory=dict)
     since_opened: float = math.nan
     trend: tuple[float, ...] = ()
+    has_mask: bool = False
     has_truth: bool = False
     objects: ObjectScores | None = None
 
@@ -87,8 +90,7 @@ def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int
     mean_iou, counted = metrics.mean(iou)
     mean_dice, _ = metrics.mean(dice)
     pixels = item.shape.z * item.shape.y * item.shape.x
-    has_mask = bool(matrix[:, :-1].any())
-    steps = (*trend, float(mean_iou)) if trend or has_mask else ()
+    steps = (*trend, float(mean_iou))
     return Scores(
         iou=dict(zip(ids, iou.tolist(), strict=False)),
         dice=dict(zip(ids, dice.tolist(), strict=False)),
@@ -98,8 +100,9 @@ def scores_of(item: Any, classes: Any, trend: tuple[float, ...], areas: dict[int
         pixel_accuracy=float(metrics.pixel_accuracy(matrix)),
         left_out=1.0 - float(np.sum(matrix)) / max(1, pixels),
         areas=areas,
-        since_opened=steps[-1] - steps[0] if steps else math.nan,
+        since_opened=steps[-1] - steps[0],
         trend=steps,
+        has_mask=bool(matrix[:, :-1].any()),
         has_truth=True,
     )
 
@@ -127,7 +130,7 @@ def object_scores_of(item: Any, classes: Any) -> ObjectScores | None:
     assert found.precision is not None
     matched = int(found.panoptic.matched[found.things].sum())
     return ObjectScores(
-        float(metrics.mean(found.panoptic.pq)[0]),
+        float(metrics.mean(found.panoptic.pq[found.things])[0]),
         float(metrics.mean(found.precision.ap50)[0]),
         matched,
         matched + int(found.panoptic.missed[found.things].sum()),
@@ -137,6 +140,15 @@ def object_scores_of(item: Any, classes: Any) -> ObjectScores | None:
 # States of the trend that are kept: the first, from which the change is counted, and the last.
 _STATES = 200
 _REST_MS = 150
+
+
+@dataclass(frozen=True)
+class _State:
+    """A state of the trend, by the step that led to it."""
+
+    step: str
+    mean_iou: float
+    has_mask: bool
 
 
 class Scorekeeper(QObject):
@@ -150,8 +162,7 @@ class Scorekeeper(QObject):
         self._item: Any = None
         self._project: Any = None
         self._areas: dict[int, int] = {}
-        self._states: tuple[tuple[str, float], ...] = ()
-        """Last step and mean IoU of each state of the trend."""
+        self._states: tuple[_State, ...] = ()
         self._uncounted: Labels | None = None
         self.scores = EMPTY
         # Objects are compared when the hand rests, and when the picture is on screen.
@@ -199,20 +210,23 @@ class Scorekeeper(QObject):
         if item is None:
             return
 
-        def work() -> tuple[str, Scores]:
+        def work() -> tuple[Scores, tuple[_State, ...]]:
             step = project.scribe.last_step(item.id)
-            before = itertools.takewhile(lambda state: state[0] != step, states)
-            trend = tuple(mean for _, mean in before)
-            return step, scores_of(item, project.classes, trend, areas)
+            before = tuple(itertools.takewhile(lambda state: state.step != step, states))
+            if before and not before[-1].has_mask and _is_adoption(project, item.id, step):
+                before = ()
+            trend = tuple(state.mean_iou for state in before)
+            scores = scores_of(item, project.classes, trend, areas)
+            if scores.has_truth:
+                before = (*before, _State(step, scores.mean_iou, scores.has_mask))
+            return scores, before
 
-        def show(result: tuple[str, Scores]) -> None:
+        def show(result: tuple[Scores, tuple[_State, ...]]) -> None:
             if item is not self._item:
                 return
-            step, scores = result
+            scores, kept = result
             # Those of the objects come after; the last ones stay until they do.
             self.scores = replace(scores, objects=self.scores.objects)
-            names = (*(name for name, _ in states[: len(scores.trend) - 1]), step)
-            kept = tuple(zip(names, scores.trend, strict=False))
             self._states = (*kept[:1], *kept[1:][1 - _STATES :])
             self.changed.emit(self.scores)
             if scores.has_truth and has_objects(item):
@@ -233,3 +247,9 @@ class Scorekeeper(QObject):
         self._background.run_latest(
             "objects", lambda: object_scores_of(item, project.classes), show
         )
+
+
+def _is_adoption(project: Any, item_id: str, step: str) -> bool:
+    """Whether a step is a model's prediction that became the label without being asked for."""
+    rows = project.scribe.history(item_id)
+    return any(row.event_id == step and row.kind == "adopt" for row in rows)

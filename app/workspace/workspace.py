@@ -18,7 +18,7 @@ from app.workspace import review
 from app.workspace.ahead import Ahead
 from app.workspace.at_hand import ModelsAtHand
 from app.workspace.jobs import Jobs
-from app.workspace.messages import Message
+from app.workspace.messages import Message, Remedy
 from app.workspace.models import Beginning
 from app.workspace.object_score import ObjectScore
 from app.workspace.offer import Offer
@@ -32,6 +32,7 @@ from segcore.labels import Guard, Labels
 
 _FOLLOW_MS = 1000
 _FIND_RUNS_MS = 600
+_READ_ONLY = "read-only"
 
 
 class Workspace(Opening):
@@ -57,6 +58,7 @@ class Workspace(Opening):
         self._follower = QTimer(self)
         self._follower.setInterval(_FOLLOW_MS)
         self._follower.timeout.connect(self._follow_writer)
+        self._writer = ""
 
     @property
     def shown_labels(self) -> Labels | None:
@@ -74,8 +76,15 @@ class Workspace(Opening):
             return frozenset()
         return frozenset(int(c.id) for c in self.classes) - self.hidden_classes
 
-    def open_project(self, path: Path | str, *, item: str | None = None) -> None:
+    def open_project(
+        self, path: Path | str, *, item: str | None = None, z: int | None = None
+    ) -> None:
         """Open a project; read-only, with a banner, where somebody else is writing.
+
+        Parameters
+        ----------
+        item : the one to show; None is the one that was worked on last.
+        z : the slice of that item to show.
 
         Raises
         ------
@@ -84,9 +93,9 @@ class Workspace(Opening):
         from segcore.store import Project
 
         person = self.settings.get("correct.person") or None
-        self.take_project(Project.open(Path(path), person=person), item=item)
+        self.take_project(Project.open(Path(path), person=person), item=item, z=z)
 
-    def take_project(self, project: Any, *, item: str | None = None) -> None:
+    def take_project(self, project: Any, *, item: str | None = None, z: int | None = None) -> None:
         """Show a project that is already open; it is closed with the workspace."""
         self.close_project()
         self.project = project
@@ -103,43 +112,79 @@ class Workspace(Opening):
         self.classes_changed.emit(project.classes)
         self.active_class_changed.emit(self.active_class)
         if project.read_only:
-            self._say_read_only(project)
+            self._say_read_only(project, project.writer)
             self._follower.start()
         self._later.start()
+        if item is not None and z is not None:
+            self._slices[item] = z
         wanted = item or self.place.item_of(project.path)
         if wanted is None or self.queue.row_of(wanted) < 0:
             wanted = self.queue.order[0] if len(self.queue) else None
         if wanted is not None:
             self.open_item(wanted)
 
-    def _say_read_only(self, project: Any) -> None:
-        self.post(
-            Message(
-                f"{project.name} is open for reading: {project.writer}.",
-                kind="banner",
-                tone="warning",
-                key="read-only",
-                hint="Close it there to write here.",
-            )
-        )
+    def _say_read_only(self, project: Any, writer: str) -> None:
+        """The banner of a project that is open for reading.
+
+        Parameters
+        ----------
+        writer : who writes to it, as `Project.writer` says; "" if it is free by now.
+        """
+        self._writer = writer
+        if writer:
+            text = f"{project.name} is open for reading: {writer}."
+            hint = "Close it there to write here."
+            self.post(Message(text, kind="banner", tone="warning", key=_READ_ONLY, hint=hint))
+            return
+        text = f"{project.name} can be written now: nobody else has it open."
+        # Not by itself: the person may be reading here and about to write elsewhere.
+        remedy = Remedy("Open for writing", self._open_for_writing)
+        self.post(Message(text, kind="banner", key=_READ_ONLY, remedy=remedy))
+
+    def _open_for_writing(self) -> None:
+        """Open what is open for reading again, at the same place; who is first writes."""
+        project, wanted = self.project, self.requested
+        if project is None:
+            return
+        here = self.item is not None and self.item.id == wanted
+        z = self.z if here else self._slices.get(wanted or "")
+        try:
+            self.open_project(project.path, item=wanted, z=z)
+        except MaskwrightError as error:
+            self.report(error)
 
     def _follow_writer(self) -> None:
-        """Read-only: see what the writing process has committed since."""
+        """Read-only: see what the writing process has committed since, and whether it is gone."""
         project = self.project
         if project is None or not project.read_only:
             self._follower.stop()
             return
 
-        def show(changed: frozenset[str]) -> None:
-            if project is not self.project or not changed:
+        def look() -> tuple[frozenset[str], str]:
+            changed = project.poll()
+            holder = project.holder
+            if holder is not None:
+                return changed, str(holder)
+            # Where not a writer but the medium is in the way, nobody's end lets us write.
+            return changed, "" if project.was_taken else project.writer
+
+        def show(seen: tuple[frozenset[str], str]) -> None:
+            if project is not self.project:
                 return
+            changed, writer = seen
+            if writer != self._writer:
+                self._say_read_only(project, writer)
             for item_id in changed:
                 self._shelf.spoil(item_id)
                 self.queue.state_changed(item_id, project.items.by_id(item_id).state)
             if self.item is not None and self.item.id in changed:
                 self.reload_item()
 
-        self.idle.run_latest("follow", project.poll, show)
+        def fail(error: Exception) -> None:
+            if project is self.project:  # else it was closed while it was looked at
+                self.report(error)
+
+        self.idle.run_latest("follow", look, show, fail)
 
     def close_project(self) -> None:
         """Finish what waits to be written, then let go of the project."""
@@ -152,7 +197,7 @@ class Workspace(Opening):
         self.ahead.forget()
         self.jobs.forget()
         self.runs.forget()
-        for key in ("read-only", "store"):
+        for key in (_READ_ONLY, "store"):
             self.withdraw(key)
         self._history = []
         self._unapplied = 0

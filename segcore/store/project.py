@@ -35,6 +35,7 @@ from segcore.store.origins import Origins
 from segcore.store.records import NewItem, ObjectFacts, PredictionLayer, Role
 from segcore.store.scores import Scores
 from segcore.store.scribe import Scribe
+from segcore.store.writer import Writer
 
 if TYPE_CHECKING:
     from segcore.edits import Edit
@@ -49,6 +50,7 @@ class Project:
     items : `Items`.
     scribe : `Scribe`: does, undoes and writes.
     person : who works here; stamped on every step.
+    was_taken : it is open for reading because somebody else was writing when it was opened.
     """
 
     def __init__(self, path: Path, *, write: bool, person: str | None) -> None:
@@ -57,6 +59,7 @@ class Project:
         shared = places.is_network_share(self.path)
         creation.require_project(self.path, exclusive=shared and write)
         self._epoch = ""
+        self.was_taken = False
         self.database = self._open_database(write, shared)
         try:
             self._last_version = self.database.data_version()
@@ -128,6 +131,7 @@ class Project:
             self._epoch = present.epoch
             return database
         database.close()
+        self.was_taken = True
         return Database(file, write=False)
 
     def _release(self) -> None:
@@ -230,8 +234,13 @@ class Project:
         """Who has it open for writing, as a sentence without its full stop."""
         if not self.read_only:
             return "this program has it open"
-        row = writer.read(self.database)
-        return "nobody writes to it" if row is None else str(row)
+        holder = self.holder
+        return "nobody writes to it" if holder is None else str(holder)
+
+    @property
+    def holder(self) -> Writer | None:
+        """Who has it open for writing; None where whoever opens it next may write."""
+        return writer.holder(self.database)
 
     @property
     def models_dir(self) -> Path:

@@ -56,6 +56,12 @@ def read(database: Database) -> Writer | None:
     return None if found is None else Writer(*found)
 
 
+def holder(database: Database) -> Writer | None:
+    """The present writer if it is still there; None where `acquire` would let anybody in."""
+    found = read(database)
+    return found if found is not None and found.is_alive else None
+
+
 def acquire(database: Database, person: str) -> tuple[Writer, bool]:
     """Become the writer if nobody is; gives who is, and whether that is us.
 

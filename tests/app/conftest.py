@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,6 +81,22 @@ def open_workspace(workspace: Workspace, project_path: Path, qtbot: Any) -> Work
     qtbot.waitUntil(lambda: workspace.scores.has_truth, timeout=20_000)
     qtbot.waitUntil(lambda: bool(workspace.history), timeout=20_000)
     return workspace
+
+
+@pytest.fixture
+def copy_model() -> Callable[[Path, str], Path]:
+    """Copies the model of nuclei to a folder, with another name for what it finds."""
+    from segcore.models.built_in import BUILT_IN
+
+    def copy(folder: Path, found: str) -> Path:
+        shutil.copytree(BUILT_IN / "nuclei", folder)
+        about = folder / "model.json"
+        told = json.loads(about.read_text(encoding="utf-8"))
+        told["classes"][-1]["name"] = found
+        about.write_text(json.dumps(told), encoding="utf-8")
+        return folder
+
+    return copy
 
 
 @pytest.fixture

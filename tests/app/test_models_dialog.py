@@ -288,15 +288,11 @@ def test_a_refused_pair_is_grey_and_says_its_sentence(window: Any, dialog: Model
 
 
 def test_a_model_is_preferred_on_its_card_and_gone_back_from(
-    window: Any, dialog: ModelsDialog, qtbot: Any
+    window: Any, dialog: ModelsDialog, qtbot: Any, copy_model: Callable[[Path, str], Path]
 ) -> None:
     project = window.workspace.project
-    about = project.models_dir / "mine 1" / "model.json"
-    known = json.loads(about.read_text(encoding="utf-8"))
-    known["classes"][-1]["name"] = "Road"
-    shutil.copytree(about.parent, project.models_dir / "roads")
-    (project.models_dir / "roads" / "model.json").write_text(json.dumps(known), encoding="utf-8")
-    os.utime(about.parent / TENSORS)  # the newest predicts
+    copy_model(project.models_dir / "roads", "Road")
+    os.utime(project.models_dir / "mine 1" / TENSORS)  # the newest predicts
     window.workspace.models_changed.emit()
     qtbot.waitUntil(lambda: any(c.card.key == "model:roads" for c in dialog.grid.cards))
     click(dialog, "model:roads")

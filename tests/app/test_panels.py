@@ -22,6 +22,7 @@ from app.panels.scores import ScoresPanel
 from app.panels.thumbnails import COVER_HEIGHT, COVER_WIDTH, keep_picture
 from app.panels.view import ViewPanel
 from app.panels.window_level import WindowPanel
+from app.theme.icons import pixmap
 from app.theme.sheet import style_sheet
 from app.theme.theme import theme
 from app.workspace import Workspace
@@ -292,6 +293,32 @@ def test_sliders_move_fill_and_outline(open_workspace: Workspace, show: Any) -> 
     assert (w.fill_opacity, w.outline_opacity) == (0.6, 0.2)
     w.set_fill(0.1)
     assert panel.fill.value() == 10
+
+
+def test_the_eye_of_the_view_is_shut_while_the_mask_is_hidden(
+    open_workspace: Workspace, show: Any
+) -> None:
+    w = open_workspace
+    panel = show(ViewPanel(w))
+
+    def drawn() -> QImage:
+        return panel.eye.icon().pixmap(16, 16).toImage()
+
+    def wanted(name: str, role: str) -> QImage:
+        return pixmap(name, role, 16).toImage()
+
+    assert drawn() == wanted("eye", "muted")
+    assert panel.eye.toolTip() == panel.eye.accessibleName() == "Hide the mask (S)"
+    QTest.mouseClick(panel.eye, LEFT)
+    assert w.mask_hidden
+    assert drawn() == wanted("eye-off", "text")
+    assert panel.eye.toolTip() == panel.eye.accessibleName() == "Show the mask (S)"
+    assert not panel.eye.isChecked()  # no lit ground: the shut eye says it
+    w.set_mask_hidden(False)
+    assert drawn() == wanted("eye", "muted")
+    w.set_mask_hidden(True)
+    QTest.mouseClick(panel.eye, LEFT)
+    assert not w.mask_hidden
 
 
 def test_a_view_that_is_not_there_cannot_be_chosen_and_says_why(

@@ -67,9 +67,11 @@ def test_predict_says_that_no_model_knows_the_classes(
     qtbot.waitUntil(predict.isEnabled, timeout=20_000)
 
 
-def test_going_back_needs_a_model_before(make_window: Make, project_path: Path, qtbot: Any) -> None:
+def test_going_back_needs_a_model_before(
+    make_window: Make, project_path: Path, qtbot: Any, copy_model: Callable[[Path, str], Path]
+) -> None:
     for name in ("one", "two"):
-        shutil.copytree(BUILT_IN / "nuclei", project_path / "models" / name)
+        copy_model(project_path / "models" / name, "Road")
         os.utime(project_path / "models" / name / "model.safetensors", ns=(len(name), 1))
     window = make_window(project_path)
     back, runs = window.actions_set.qt["model.go_back"], window.workspace.runs

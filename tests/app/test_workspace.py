@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 
 from app.workspace import Message, Workspace, opening
-from segcore.base import Rect
+from app.workspace import workspace as workspace_module
+from segcore.base import NotAProject, Rect
 from segcore.edits import Stroke
+from segcore.projects.new import NewProject, create_project
+from segcore.store import Project
 
 
 def stroke(workspace: Workspace, y: float, x: float, class_id: int = 11) -> Stroke:
@@ -91,18 +95,50 @@ def test_a_stroke_changes_scores_history_and_state(open_workspace: Workspace, qt
     assert w.scores.trend[0] == pytest.approx(before)
 
 
-def test_the_first_mask_of_an_item_is_no_gain(open_workspace: Workspace, qtbot: Any) -> None:
-    w = open_workspace
+def open_without_mask(w: Workspace, qtbot: Any) -> None:
+    """Open the item that nobody and no model has worked on."""
     without = next(i for i in w.queue.order if w.queue.state(i) == "new")
     with qtbot.waitSignal(w.item_opened, timeout=20_000):
         w.open_item(without)
     qtbot.waitUntil(lambda: w.scores.has_truth and w.scores.mean_iou == 0.0, timeout=20_000)
-    assert w.scores.trend == ()
-    assert math.isnan(w.scores.since_opened)
-    w.submit(stroke(w, 340.5, 200.5, 4))
+
+
+def test_a_proposal_taken_into_an_empty_label_is_a_gain(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    open_without_mask(w, qtbot)
+    assert w.scores.trend == (0.0,)
+    proposed = np.roll(w.truth.read(), 6, axis=1)
+    layer = w.project.store_prediction(w.item, "unet", "digest", proposed)
+    w.show_prediction(layer, proposal=True)
+    w.take_proposal()
+    qtbot.waitUntil(lambda: len(w.scores.trend) == 2, timeout=20_000)
+    taken = w.scores.mean_iou
+    assert taken > 0.1
+    assert w.scores.since_opened == taken
+    for number, x in enumerate((200.5, 300.5), start=3):
+        w.submit(stroke(w, 340.5, x, 4))
+        qtbot.waitUntil(lambda wanted=number: len(w.scores.trend) == wanted, timeout=20_000)
+    assert w.scores.trend == (0.0, taken, *w.scores.trend[2:])
+    assert w.scores.since_opened == w.scores.mean_iou
+    settle(w, qtbot)
+
+
+def test_the_first_mask_is_no_gain_where_a_model_made_it_by_itself(
+    open_workspace: Workspace, qtbot: Any
+) -> None:
+    w = open_workspace
+    open_without_mask(w, qtbot)
+    proposed = np.roll(w.truth.read(), 6, axis=1)
+    layer = w.project.store_prediction(w.item, "unet", "digest", proposed)
+    w.project.adopt(w.item, layer)
     qtbot.waitUntil(lambda: w.scores.mean_iou > 0, timeout=20_000)
     assert w.scores.trend == (w.scores.mean_iou,)
     assert w.scores.since_opened == 0.0
+    w.submit(stroke(w, 340.5, 200.5, 4))
+    qtbot.waitUntil(lambda: len(w.scores.trend) == 2, timeout=20_000)
+    settle(w, qtbot)
 
 
 def test_undo_and_redo_walk_back_and_forth(open_workspace: Workspace, qtbot: Any) -> None:
@@ -303,6 +339,111 @@ def test_a_project_that_is_open_elsewhere_opens_for_reading(
         assert not second.can_undo
     finally:
         second.shut_down()
+
+
+@pytest.fixture
+def reader(
+    open_workspace: Workspace, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
+    """A second window on the project that `open_workspace` writes to; it looks quickly."""
+    monkeypatch.setattr(workspace_module, "_FOLLOW_MS", 20)
+    second = Workspace()
+    with qtbot.waitSignal(second.item_opened, timeout=20_000):
+        second.open_project(open_workspace.project.path)
+    assert second.read_only
+    yield second
+    second.shut_down()
+
+
+def banners(w: Workspace) -> list[Message]:
+    """What is said of reading and writing from now on."""
+    said: list[Message] = []
+    w.message_posted.connect(lambda m: said.append(m) if m.key == "read-only" else None)
+    return said
+
+
+def test_a_reader_is_told_when_it_may_write_and_opens_for_writing_when_asked(
+    open_workspace: Workspace, reader: Workspace, qtbot: Any
+) -> None:
+    said = banners(reader)
+    other = reader.queue.neighbour(reader.item.id, 1)
+    with qtbot.waitSignal(reader.item_opened, timeout=20_000):
+        reader.open_item(other)
+    open_workspace.close_project()
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    told = said[-1]
+    assert told.text == "streets can be written now: nobody else has it open."
+    assert (told.kind, told.hint) == ("banner", "")
+    assert reader.read_only  # not by itself
+    assert told.remedy is not None
+    assert told.remedy.title == "Open for writing"
+    with qtbot.waitSignal(reader.item_opened, timeout=20_000):
+        told.remedy.run()
+    assert not reader.read_only
+    assert reader.item.id == other
+    assert said[-1].withdrawn
+    reader.submit(stroke(reader, 100.5, 200.5))
+    settle(reader, qtbot)
+    assert len(said) == 2
+
+
+def test_the_usual_banner_comes_where_somebody_else_was_first(
+    open_workspace: Workspace, reader: Workspace, qtbot: Any
+) -> None:
+    said = banners(reader)
+    path = open_workspace.project.path
+    open_workspace.close_project()
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    free = said[-1]
+    with Project.open(path, person="Grace"):
+        # The banner takes its word back without being asked.
+        qtbot.waitUntil(lambda: len(said) == 2, timeout=20_000)
+        assert said[-1].text.startswith("streets is open for reading: Grace has it open on")
+        with qtbot.waitSignal(reader.item_opened, timeout=20_000):
+            free.remedy.run()
+        assert reader.read_only
+        assert said[-1].text.startswith("streets is open for reading: Grace has it open on")
+        assert said[-1].hint == "Close it there to write here."
+        assert said[-1].remedy is None
+
+
+def test_a_project_that_is_gone_when_it_is_to_be_written_is_said(
+    open_workspace: Workspace, reader: Workspace, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = banners(reader)
+    open_workspace.close_project()
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise NotAProject("streets is no project.", "Choose another folder.")
+
+    monkeypatch.setattr(Project, "open", refuse)
+    with qtbot.waitSignal(reader.message_posted, timeout=20_000) as posted:
+        said[-1].remedy.run()
+    assert posted.args[0].text == "streets is no project."
+    assert reader.item is not None  # still open for reading
+
+
+def test_a_volume_opens_for_writing_at_the_slice_that_was_on_screen(
+    workspace: Workspace,
+    shared_data: Path,
+    tmp_path: Path,
+    qtbot: Any,
+) -> None:
+    workspace._follower.setInterval(20)
+    path = tmp_path / "ct.maskwright"
+    create_project(NewProject(path=path, images=shared_data / "ct_dicom"))
+    said = banners(workspace)
+    with Project.open(path):
+        with qtbot.waitSignal(workspace.image_loaded, timeout=30_000):
+            workspace.open_project(path)
+        wanted = workspace.z + 2
+        workspace.set_slice(wanted)
+    qtbot.waitUntil(lambda: bool(said) and said[-1].remedy is not None, timeout=20_000)
+    with qtbot.waitSignal(workspace.item_opened, timeout=30_000):
+        said[-1].remedy.run()
+    assert not workspace.read_only
+    assert workspace.z == wanted
 
 
 def test_the_last_item_is_open_again_next_time(

@@ -92,6 +92,27 @@ def test_the_row_of_a_process_that_was_killed_is_taken_over(tmp_path: Path) -> N
         assert project.items[0].labels.counts()[3] == 100
 
 
+def test_a_reader_knows_when_nobody_writes_any_more(tmp_path: Path) -> None:
+    with make_project(tmp_path) as made:
+        path = made.path
+    for end in (OtherWindow.close, OtherWindow.kill):
+        other = OtherWindow(path)
+        with Project.open(path, person="Ada") as reader:
+            assert reader.was_taken
+            assert reader.holder is not None
+            assert reader.holder.pid == other.process.pid
+            end(other)
+            assert reader.holder is None
+            assert reader.writer == "nobody writes to it"
+            assert reader.read_only
+            with Project.open(path, person="Grace") as third:
+                assert not third.was_taken
+                assert reader.holder is not None
+                assert reader.holder.person == "Grace"
+    with Project.open(path, write=False) as asked:
+        assert not asked.was_taken  # it reads because it was told to
+
+
 def test_a_process_that_has_the_old_number_by_chance_is_not_the_writer(tmp_path: Path) -> None:
     with make_project(tmp_path) as made:
         path = made.path
