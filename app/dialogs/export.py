@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,14 @@ class ExportDialog(Sheet):
     def __init__(self, host: DialogHost) -> None:
         from segcore.formats import formats
 
-        super().__init__(host, "Export", "Export", "file-output")
+        super().__init__(host, "Export", "Export", "file-output", scrolls=True)
         project = host.workspace.project
         self.format = ComboBox()
         for row in formats():
             if row.writes is not None:
                 self.format.addItem(row.title, row.key)
-        if len(project.items) and all(item.shape.is_volume for item in project.items):
-            self.format.setCurrentIndex(max(0, self.format.findData("nifti")))
+        self._begun_with = self._format_to_begin_with(project)
+        self.format.setCurrentIndex(max(0, self.format.findData(self._begun_with)))
         counts = Counter(item.state for item in project.items)
         self.states: dict[str, QCheckBox] = {}
         states = QWidget()
@@ -52,7 +53,6 @@ class ExportDialog(Sheet):
             boxes.addWidget(box)
         boxes.addStretch(1)
         self.folder = FolderField("Export folder", lambda: Path(project.path).parent)
-        self.folder.set_path(Path(project.path).parent / f"{project.name}-export")
         self.copy = QCheckBox("Put copies of the images beside the masks")
         self.note = label(kind="small", tone="muted")
         self.note.setWordWrap(True)
@@ -63,22 +63,71 @@ class ExportDialog(Sheet):
         form = Form()
         form.add("Format", self.format)
         form.add("Items", states)
-        form.add("Folder", self.folder)
+        self.replaces = form.add("Folder", self.folder)
         form.add("Images", self.copy)
         self.body.addWidget(form)
         self.body.addWidget(self.note)
         self.body.addWidget(self.lost)
         self.body.addStretch(1)
         said = "A manifest with digests is written beside the masks. "
-        self.body.addWidget(
-            label(f"{said}For research use, not a medical device.", kind="small", tone="muted")
-        )
+        notice = label(f"{said}For research use, not a medical device.", kind="small", tone="muted")
+        notice.setWordWrap(True)
+        self.body.addWidget(notice)
         self.advanced.connect(self.show_progress)
-        self.format.currentIndexChanged.connect(lambda _: self._say_what_is_lost())
-        self.copy.toggled.connect(lambda _: self._say_what_is_lost())
         self._project, self._counts = project, counts
+        self._preset = ""
+        self.folder.edit.textChanged.connect(lambda _: self._look_at_folder())
+        self.format.currentIndexChanged.connect(lambda _: self._take_format())
+        self.copy.toggled.connect(lambda _: self._say_what_is_lost())
+        self._preset_folder()
         self._count()
         self.setMinimumWidth(560)
+
+    def _format_to_begin_with(self, project: Any) -> str:
+        """The last one of this project, or else of this person; NIfTI for volumes."""
+        kept = self.host.workspace.settings.get("memory.export_formats")
+        path = str(project.path)
+        if path in kept:
+            return str(kept[path])
+        if len(project.items) and all(item.shape.is_volume for item in project.items):
+            return "nifti"
+        return str(kept.get("", "png"))
+
+    def _keep_format(self, key: str) -> None:
+        settings, path = self.host.workspace.settings, str(self._project.path)
+        kept = settings.get("memory.export_formats")
+        if key == self._begun_with and path not in kept:
+            return  # nobody chose it; what volumes begin with is not for pictures
+        settings.set("memory.export_formats", kept | {"": key, path: key})
+
+    def _take_format(self) -> None:
+        self._preset_folder()
+        self._say_what_is_lost()
+
+    def _preset_folder(self) -> None:
+        """A folder for each format, unless a person named one."""
+        if self.folder.edit.text() != self._preset:
+            return
+        project, key = self._project, str(self.format.currentData())
+        name = f"{project.name}-export-{key.replace('_', '-')}"
+        self._preset = str(Path(project.path).parent / name)
+        self.folder.edit.setText(self._preset)
+
+    def _look_at_folder(self) -> None:
+        """Say beside the GUI thread what would be replaced: the disk may be slow."""
+        self.drop_error()
+        out = self.folder.path
+
+        def work() -> float | None:
+            from segcore.formats.target import replaced
+
+            return None if out is None else replaced(out)
+
+        def show(made: float | None) -> None:
+            if isValid(self):
+                self.replaces.tell("" if made is None else f"Replaces the export of {_day(made)}.")
+
+        self.host.workspace.background.run_latest("export replaces", work, show)
 
     @property
     def chosen_states(self) -> list[str]:
@@ -111,16 +160,8 @@ class ExportDialog(Sheet):
                 said = [s for s in sentences if not s.endswith("will be left out.")]
                 self.lost.setText("\n".join(said))
                 self.lost.setVisible(bool(said))
-                self._grow()
 
         self.host.workspace.background.run_latest("export loses", work, show)
-
-    def _grow(self) -> None:
-        """High enough for all sentences: a dialog on screen does not follow wrapped text."""
-        layout = self.layout()
-        if layout is not None:
-            layout.activate()
-            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
 
     def run(self) -> None:
         """Write beside the GUI thread; the dialog closes when it is done."""
@@ -146,7 +187,11 @@ class ExportDialog(Sheet):
                 stage=lambda _title, done, total: told.emit(done, total),
             )
 
-        self.host.workspace.background.run(work, self._done, self._failed)
+        def done(report: Any) -> None:
+            self._keep_format(key)
+            self._done(report)
+
+        self.host.workspace.background.run(work, done, self._failed)
 
     def _done(self, report: Any) -> None:
         from app.workspace import Message, Remedy
@@ -166,6 +211,13 @@ class ExportDialog(Sheet):
         self.main_button.setEnabled(True)
         known = isinstance(error, MaskwrightError)
         self.say(str(error) if known else "The export failed. Details are in the log.")
+
+
+def _day(seconds: float) -> str:
+    """``29 Nov, 07:45``; with its year where that is another one."""
+    then = time.localtime(seconds)
+    year = "" if then.tm_year == time.localtime().tm_year else time.strftime(" %Y", then)
+    return f"{then.tm_mday} {time.strftime('%b', then)}{year}, {time.strftime('%H:%M', then)}"
 
 
 def _open_folder(folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
+from shiboken6 import isValid
 
 from app.dialogs.host import DialogHost
 from app.dialogs.sheet import FieldNote, FileField, FolderField, Form, Sheet
@@ -14,6 +16,8 @@ from app.theme.controls import ComboBox
 from segcore.base import CLASS_PRESETS, MaskwrightError
 
 _REMEDY = 'Tick "Open them slice by slice" to open it without distances.'
+_OBJECTS = 'name their class in the field "Objects of class".'
+_PAUSE = 250  # ms without a key, after which what was typed is looked at
 _PRESET_TITLES = {"camvid": "CamVid, 11 classes and void", "binary": "Background and foreground"}
 
 
@@ -32,7 +36,7 @@ class NewProjectDialog(Sheet):
         self, host: DialogHost, images: Path | None = None, *, masks: bool = False
     ) -> None:
         title = "Import images and masks" if masks else "New project"
-        super().__init__(host, title, "Create project", "folder-plus")
+        super().__init__(host, title, "Create project", "folder-plus", scrolls=True)
         self.images = FolderField("Images")
         self.name = QLineEdit()
         self.place = FolderField("Where the project is kept")
@@ -50,7 +54,7 @@ class NewProjectDialog(Sheet):
         for key in CLASS_PRESETS:
             self.classes.addItem(_PRESET_TITLES.get(key, key), key)
         self.instances = QLineEdit()
-        self.instances.setPlaceholderText("Masks hold classes")
+        self.instances.setPlaceholderText("Such as nucleus; else empty")
         self.group_by = QLineEdit()
         self.group_by.setToolTip(
             "A regular expression: the part of the name that items of one patient or sequence "
@@ -80,7 +84,11 @@ class NewProjectDialog(Sheet):
         form.add("COCO file", self._coco_row())
         form.add_heading("Classes and training")
         form.add("Classes", self.classes)
-        form.add("Objects of class", self.instances, "If numbers in the masks are single objects.")
+        form.add(
+            "Objects of class",
+            self.instances,
+            "Where each number in the masks is one object, not a class.",
+        )
         self._group_note = form.add(
             "Groups",
             self.group_by,
@@ -100,6 +108,16 @@ class NewProjectDialog(Sheet):
             (self.hold_out, self._held_note),
         ):
             edit.textChanged.connect(lambda _, note=note: note.complain(""))
+        self._names: tuple[Path | None, tuple[str, ...]] = (None, ())
+        self._typing = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._typing.timeout.connect(self._say_what_is_held_out)
+        for edit in (self.images.edit, self.group_by, self.hold_out):
+            edit.textChanged.connect(lambda _: self._typing.start())
+        for edit in form.findChildren(QLineEdit):
+            edit.textChanged.connect(lambda _: self.drop_error())
+        for box in (self.coco_as, self.classes):
+            box.currentIndexChanged.connect(lambda _: self.drop_error())
+        self.as_stack.toggled.connect(lambda _: self.drop_error())
         self.coco.edit.textChanged.connect(self._take_coco)
         self._take_coco("")
         self.advanced.connect(self._advance)
@@ -137,6 +155,30 @@ class NewProjectDialog(Sheet):
             self.name.setText(path.parent.name if generic else path.name)
         if text and path.parent.is_dir() and path.is_absolute():
             self.place.set_path(path.parent)
+
+    def _say_what_is_held_out(self) -> None:
+        """Under the field, where it is too little for a score; of the names only, so at once."""
+        folder, known = self.images.path, self._names
+        group_by, hold_out = self.group_by.text().strip(), self.hold_out.text().strip()
+
+        def work() -> tuple[Path | None, tuple[str, ...], str]:
+            from segcore.projects.matching import images_in
+
+            try:
+                names = known[1] if folder == known[0] else tuple(images_in(folder or Path()))
+            except (MaskwrightError, OSError):
+                return None, (), ""  # said when the project is made
+            return folder, names, _few_held_out(names, group_by, hold_out)
+
+        def show(found: tuple[Path | None, tuple[str, ...], str]) -> None:
+            if isValid(self):
+                self._names = found[:2]
+                self._held_note.tell(found[2], "warning")
+
+        if folder is None:
+            self._held_note.tell("")
+        else:
+            self.host.workspace.background.run_latest("held out", work, show)
 
     def plan(self) -> Any:
         """What was filled in, as `NewProject`.
@@ -214,7 +256,7 @@ class NewProjectDialog(Sheet):
             except BadSplit as error:
                 complain(field, note, str(error))
         if wrong:
-            wrong[0].setFocus()
+            self.look_at(wrong[0])
         return bool(wrong)
 
     def _advance(self, title: str, done: int, total: int) -> None:
@@ -232,6 +274,9 @@ class NewProjectDialog(Sheet):
             hints.insert(0, one if count == 1 else f"{count:,} images have no annotations.")
         if made.refused:
             hints.insert(0, _left_out(made.refused))
+        if made.perhaps_objects:
+            found = f"{len(made.classes):,} classes were found in the masks."
+            hints.insert(0, f"{found} If their numbers are single objects, {_OBJECTS}")
         from app.workspace import Message
 
         self.host.workspace.post(
@@ -244,11 +289,39 @@ class NewProjectDialog(Sheet):
         if not isinstance(error, MaskwrightError):
             self.say("The project could not be made. Details are in the log.")
             return
-        from segcore.projects.new import is_uneven
+        from segcore.projects.new import are_objects, is_uneven
+        from segcore.projects.splits import BadSplit
 
-        self.say(f"{error.message} {_REMEDY}" if is_uneven(error) else str(error))
-        if is_uneven(error):
-            self.as_stack.setFocus()
+        if isinstance(error, BadSplit):
+            groups = error.of == "group_by"
+            (self._group_note if groups else self._held_note).complain(str(error))
+            self.say("")
+            self.look_at(self.group_by if groups else self.hold_out)
+        elif is_uneven(error):
+            self.say(f"{error.message} {_REMEDY}")
+            self.look_at(self.as_stack)
+        elif are_objects(error):
+            self.say(f"{error.message} If the numbers are objects, {_OBJECTS}")
+            self.look_at(self.instances)
+        else:
+            self.say(str(error))
+
+
+def _few_held_out(names: Sequence[str], group_by: str, hold_out: str) -> str:
+    """A sentence where fewer of these images are held out than a score needs, else ""."""
+    from segcore.projects.splits import BadSplit, HoldOut, groups_of, held_out
+    from segcore.train.preflight import MEASURED_FROM
+
+    try:
+        rule = HoldOut.parse(hold_out or "none")
+        count = len(held_out(groups_of(names, group_by or None), rule))
+    except BadSplit:
+        return ""  # said when the project is made
+    if rule == HoldOut(0.0) or count >= MEASURED_FROM:
+        return ""
+    verb = "is" if count == 1 else "are"
+    images = "1 image" if len(names) == 1 else f"{len(names):,} images"
+    return f"{count} of {images} {verb} held out; new models are scored from {MEASURED_FROM} on."
 
 
 def _left_out(refused: Any) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QComboBox,
     QDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -23,17 +26,34 @@ from app.dialogs.host import DialogHost
 from app.theme import theme
 from app.theme.controls import ThemedLabel, button, icon_button, label, line, set_tone
 
+_MARGIN = 16
+_TITLE_BAR = 32  # logical pixels, until the system has drawn one
+_LOWEST_BODY = 96
+_BESIDE_BAR = 8
+
 
 class Sheet(QDialog):
     """A dialog that does not stop the window behind it.
+
+    It grows with what is said in it, as far as the screen has room.
 
     Parameters
     ----------
     title : of the page, sentence case.
     verb : on the main button; "" for a dialog that only shows.
+    scrolls : the body scrolls where the screen has no room for all of it; not for a body that has
+        a list of its own that scrolls.
     """
 
-    def __init__(self, host: DialogHost, title: str, verb: str = "", icon: str = "") -> None:
+    def __init__(
+        self,
+        host: DialogHost,
+        title: str,
+        verb: str = "",
+        icon: str = "",
+        *,
+        scrolls: bool = False,
+    ) -> None:
         theme().finish()
         super().__init__(host.widget)
         self.host = host
@@ -59,21 +79,70 @@ class Sheet(QDialog):
         self.foot.addWidget(self.close_button)
         self.foot.addWidget(self.main_button)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(16, 16, 16, 16)
+        outer.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         outer.setSpacing(12)
         outer.addWidget(label(title, kind="page"))
-        outer.addLayout(self.body, 1)
+        self._area = _BodyArea(self.body) if scrolls else None
+        if self._area is None:
+            outer.addLayout(self.body, 1)
+        else:
+            outer.addWidget(self._area, 1)
         outer.addWidget(self.error)
         outer.addWidget(self.progress)
         outer.addWidget(line())
         outer.addLayout(self.foot)
 
     def showEvent(self, event: QShowEvent) -> None:
+        self._grow()  # first: it is put into the middle of the window with the size it has
         super().showEvent(event)
         focused = self.focusWidget()
         if focused is None or isinstance(focused, QPushButton):
             # A ring belongs where somebody went by keyboard, not on a button at the start.
             self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            self._grow()
+        return done
+
+    def room(self) -> int:
+        """How high the dialog can be on this screen, in logical pixels."""
+        frame = self.frameGeometry().height() - self.height()
+        return self.screen().availableGeometry().height() - max(frame, _TITLE_BAR)
+
+    def _grow(self) -> None:
+        """High enough for all sentences: a dialog on screen does not follow wrapped text by
+        itself, its fields are squeezed instead."""
+        layout = self.layout()
+        if layout is None:
+            return
+        # A least width that was set by hand stands, also where larger text needs more.
+        width = max(self.width(), layout.totalMinimumSize().width())
+        if self._area is not None:
+            self._area.ask_for(width - 2 * _MARGIN)
+        layout.activate()
+        wraps = layout.hasHeightForWidth()
+        if self._area is None:  # lists may have been made lower than they would like to be
+            least = layout.totalMinimumSize().height()
+            wanted = layout.totalMinimumHeightForWidth(width) if wraps else least
+        else:
+            wanted = layout.totalHeightForWidth(width) if wraps else layout.totalSizeHint().height()
+        height = max(self.height(), min(wanted, self.room()))
+        if (width, height) == (self.width(), self.height()):
+            return
+        self.resize(width, height)
+        below = self.frameGeometry().bottom() - self.screen().availableGeometry().bottom()
+        if self.isVisible() and below > 0:
+            self.move(self.x(), max(self.screen().availableGeometry().top(), self.y() - below))
+
+    def look_at(self, field: QWidget) -> None:
+        """Put the focus into a field, and what stands under it into sight."""
+        field.setFocus()
+        if self._area is not None:
+            # A sentence that came just now moves the fields when its layout is asked for.
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+            self._area.ensureWidgetVisible(field, 0, 3 * field.height())
 
     def run(self) -> None:
         """What the main button does."""
@@ -85,11 +154,71 @@ class Sheet(QDialog):
         set_tone(self.error, tone)
         self.error.setVisible(bool(text))
 
+    def drop_error(self) -> None:
+        """Take a red sentence away: something that it may have spoken of is another now."""
+        if self.error.property("tone") == "danger":
+            self.say("")
+
     def show_progress(self, done: int, total: int) -> None:
         """How far work is that was started here."""
         self.progress.setVisible(total > 0)
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(done)
+
+
+class _BodyArea(QScrollArea):
+    """The body of a sheet, which scrolls where there is no room for all of it.
+
+    It asks for the height of all that is in it, but does not insist. With a height for its width
+    it would: Qt's layouts take that for the least height, and squeeze the rest of the dialog.
+    """
+
+    def __init__(self, body: QVBoxLayout) -> None:
+        super().__init__()
+        self._page = QWidget()
+        self._page.setProperty("ground", "panel")
+        self._page.setLayout(body)
+        self._wanted = 0
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(self._page)
+        self.verticalScrollBar().rangeChanged.connect(
+            lambda _, most: body.setContentsMargins(0, 0, _BESIDE_BAR if most > 0 else 0, 0)
+        )
+
+    def ask_for(self, width: int) -> None:
+        """Want the height that the page has at this width."""
+        wraps = self._page.hasHeightForWidth()
+        hint = self._page.sizeHint().height()
+        wanted = self._page.heightForWidth(width) if wraps else hint
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.updateGeometry()
+        for box in self._page.findChildren(QComboBox):
+            box.installEventFilter(self)
+
+    def sizeHint(self) -> QSize:
+        hint = self._page.sizeHint()
+        return QSize(hint.width(), self._wanted or hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        bar = self.verticalScrollBar().sizeHint().width() + _BESIDE_BAR
+        return QSize(self._page.minimumSizeHint().width() + bar, _LOWEST_BODY)
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # tells the dialog that a sentence came or went
+        return done
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        wheel = event.type() == QEvent.Type.Wheel
+        if wheel and isinstance(watched, QComboBox) and not watched.hasFocus():
+            event.ignore()  # who scrolls past a list does not choose from it
+            return True
+        return super().eventFilter(watched, event)
 
 
 class Form(QWidget):
@@ -138,13 +267,21 @@ class FieldNote(ThemedLabel):
     def __init__(self, help_text: str = "") -> None:
         super().__init__(help_text, "small")
         self._help = help_text
+        self._told = ("", "muted")
         self.setWordWrap(True)
         self.complain("")
 
+    def tell(self, text: str, tone: str = "muted") -> None:
+        """Say what follows from what the field holds, instead of the help; "" has that again."""
+        self._told = (text, tone)
+        if self.property("tone") != "danger":
+            self.complain("")
+
     def complain(self, text: str) -> None:
-        """Say what is wrong; "" has the help stand there again."""
-        self.setText(text or self._help)
-        self.set_tone("danger" if text else "muted")
+        """Say what is wrong; "" has what was told, or the help, stand there again."""
+        told, tone = self._told
+        self.setText(text or told or self._help)
+        self.set_tone("danger" if text else tone if told else "muted")
         self.setVisible(bool(self.text()))
 
 

@@ -169,6 +169,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "memory.accept_fill", {}, Memory(dict), "Fill on accept", "Project to a class id, or 0."
     ),
+    Setting(
+        "memory.export_formats",
+        {},
+        Memory(dict),
+        "Export formats",
+        "Project to the format that was chosen for it, and the last one under no name.",
+    ),
 )
 
 BY_KEY: dict[str, Setting] = {setting.key: setting for setting in SETTINGS}

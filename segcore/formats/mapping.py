@@ -23,6 +23,11 @@ from segcore.formats.manifest import note_on
 from segcore.formats.maskfile import MaskFile, count_values
 
 _NAMED_AT_MOST = 4
+_CLASSES_AT_MOST = 1000
+
+
+class TooManyValues(ClassMismatch):
+    """Masks hold more numbers than there can be classes; they may be numbers of objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +112,8 @@ def classes_found(
     Raises
     ------
     BadFile : there is no mask, or some have numbers and some have colours.
-    ClassMismatch : a mask has more values than can be classes, such as the numbers of objects.
+    TooManyValues : more numbers than can be classes, such as those of objects.
+    ClassMismatch : more colours than can be classes.
     """
     values: set[int] = set()
     colours: set[tuple[int, int, int]] = set()
@@ -125,12 +131,13 @@ def classes_found(
                 )
             colours |= {(int(r), int(g), int(b)) for r, g, b in mask.colours}
             names.setdefault("colours", mask.path.name)
-        if len(values) > 1000 or len(colours) > 1000:
-            raise ClassMismatch(
-                f"{mask.path.name} and those before it have over 1,000 different values.",
-                "If the numbers are objects, name their class: --instances, or Objects of class in "
-                "the window.",
+        before = f"{mask.path.name} and those before it have over {_CLASSES_AT_MOST:,} different"
+        if len(values) > _CLASSES_AT_MOST:
+            raise TooManyValues(
+                f"{before} values.", "If the numbers are objects, name their class (--instances)."
             )
+        if len(colours) > _CLASSES_AT_MOST:
+            raise ClassMismatch(f"{before} colours.", "Name the classes and their colours.")
     if len(names) != 1:
         raise BadFile(
             "There is no mask."

@@ -110,21 +110,42 @@ def _require_ours(out: Path) -> None:
         return
     if not out.is_dir():
         raise BadFile(f"{out} is a file.", "Name a folder for the export.")
-    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()}
-    if not present:
-        return
-    try:
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        listed = {*manifest["files"], MANIFEST} if manifest["made_by"] == MADE_BY else set()
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        listed = set()
-    foreign = sorted(present - listed)
+    foreign = _foreign(out, _listed(out))
     if foreign:
         what = f"holds {foreign[0]}" + (f" and {len(foreign) - 1:,} more" if foreign[1:] else "")
         raise BadFile(
             f"{out} {what}, which no export put there.",
             "Choose a new or an empty folder; nothing of yours is deleted.",
         )
+
+
+def replaced(out: Path) -> float | None:
+    """When the export was made that one to `out` would replace, in seconds since 1970.
+
+    None where there is none, or where it is not replaced because other things lie beside it.
+    """
+    try:
+        made = (out / MANIFEST).stat().st_mtime
+        listed = _listed(out)
+        # Asked while a folder is typed: one that is not ours may be large.
+        return made if listed and not _foreign(out, listed) else None
+    except OSError:
+        return None
+
+
+def _listed(out: Path) -> set[str]:
+    """The files of the export in this folder, its manifest included; empty if it is none."""
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        return {*manifest["files"], MANIFEST} if manifest["made_by"] == MADE_BY else set()
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _foreign(out: Path, listed: set[str]) -> list[str]:
+    """The files in this folder that its export did not put there."""
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()}
+    return sorted(present - listed)
 
 
 def _refused(out: Path, error: OSError) -> MaskwrightError:

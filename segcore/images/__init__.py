@@ -18,7 +18,7 @@ from segcore.images.family import Family
 from segcore.images.files import Fingerprint, fingerprint, natural_key, scan
 from segcore.images.joined import JoinedSource, open_all
 from segcore.images.pyramid import PyramidSource, with_pyramid
-from segcore.images.registry import FAMILIES, family_of_name, open
+from segcore.images.registry import FAMILIES, family_of_name, kinds, open
 from segcore.images.source import ImageInfo, ImageSource, Level, WindowPreset
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ __all__ = [
     "family_of_name",
     "fingerprint",
     "full_window",
+    "kinds",
     "natural_key",
     "open",
     "open_all",

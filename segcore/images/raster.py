@@ -187,7 +187,7 @@ def _open(path: Path, *, limit_bytes: int | None, as_stack: bool) -> ImageSource
 
 FAMILY = Family(
     name="raster",
-    title="PNG, JPEG, WebP, BMP and GIF",
+    title="PNG, JPEG, WebP, BMP, GIF",
     suffixes=(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif"),
     sniff=lambda head: recognise(head) is not None,
     open=_open,

@@ -56,9 +56,15 @@ def family_of(path: Path) -> Family:
     if by_suffix is None:
         raise BadFile(
             f"{path.name} is not an image of a known kind.",
-            "Known are " + ", ".join(family.title for family in FAMILIES) + ".",
+            f"Known are {kinds('and')}.",
         )
     return by_suffix
+
+
+def kinds(word: str = "or") -> str:
+    """Every kind of image that opens, for sentences: ``PNG, JPEG, ... or NIfTI``."""
+    *others, last = ", ".join(family.title for family in FAMILIES).split(", ")
+    return f"{', '.join(others)} {word} {last}"
 
 
 def family_of_name(name: str) -> Family | None:

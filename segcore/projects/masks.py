@@ -26,7 +26,7 @@ def find_classes(paths: Sequence[Path], stage: Stage = silent) -> tuple[ClassSet
     Raises
     ------
     BadFile : a file is no mask.
-    ClassMismatch : more values than there can be classes; they are numbers of objects.
+    ClassMismatch : more values than there can be classes, such as the numbers of objects.
     """
 
     exported = _exported_classes(paths)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from segcore.base import BadFile
 from segcore.base.dataclass import dataclass
-from segcore.images import dicom, family_of_name
+from segcore.images import dicom, family_of_name, kinds
 from segcore.images.family import HEAD_BYTES
 
 _DOUBLE_ENDINGS = (".nii.gz", ".ome.tif", ".ome.tiff")
@@ -71,7 +71,7 @@ def images_in(folder: Path) -> dict[str, Path]:
         hint = (
             f"There are some in its subfolder {filled[0]}; name that one."
             if filled
-            else "Name a folder with PNG, JPEG, TIFF, DICOM or NIfTI files."
+            else f"Name a folder with {kinds()} files."
         )
         raise BadFile(f"{folder} holds no image.", hint)
     found.sort(key=lambda path: path.name)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from segcore.base import CLASS_PRESETS, BadFile, ClassSet, MaskwrightError, SegClass
 from segcore.base.dataclass import dataclass
-from segcore.formats import read_mask
+from segcore.formats import classes_of, read_mask
 from segcore.formats.coco_reading import read_coco
+from segcore.formats.mapping import TooManyValues
 from segcore.images import open as open_image
 from segcore.projects.coco import CocoMatch, CocoRole, import_coco, match_coco
 from segcore.projects.masks import class_named, find_classes, object_classes
@@ -26,6 +27,9 @@ from segcore.store import Item, NewItem, Project
 from segcore.store.records import Role
 
 SUFFIX = ".maskwright"
+# Values found in masks: more are likely to number single objects.
+CLASSES_AT_MOST = 32
+_NAMED_AT_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Made:
     path : the project.
     items, held_out, groups : how many.
     classes : of the project.
+    perhaps_objects : so many numbers became classes that they may be those of single objects.
     matched : for each kind of masks ("truth", ...) what found no partner.
     refused : images that could not be opened, with the reason; they are left out.
     hints : sentences about what was assumed or noticed.
@@ -82,6 +87,7 @@ class Made:
     held_out: int
     groups: int
     classes: ClassSet
+    perhaps_objects: bool
     matched: dict[str, Matched]
     refused: tuple[tuple[str, MaskwrightError], ...]
     hints: tuple[str, ...]
@@ -135,7 +141,7 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
     if coco is not None:
         plan = replace(plan, classes=coco.file.classes)
         matched["annotations"] = coco.matched
-    classes, instances, hints = _classes(plan, matched, stage)
+    classes, instances, perhaps_objects, hints = _classes(plan, matched, stage)
     opened, refused, image_hints = _open_all(images, plan.as_stack, stage)
     groups = groups_of(list(opened), plan.group_by)
     kept_back = held_out(groups, plan.hold_out)
@@ -165,6 +171,7 @@ def create_project(plan: NewProject, stage: Stage = silent) -> Made:
         held_out=len(kept_back),
         groups=len(set(groups.values())),
         classes=classes,
+        perhaps_objects=perhaps_objects,
         matched=matched,
         refused=tuple(refused),
         hints=(*hints, *image_hints),
@@ -194,23 +201,30 @@ def _require_free(path: Path) -> Path:
 
 def _classes(
     plan: NewProject, matched: Mapping[str, Matched], stage: Stage
-) -> tuple[ClassSet, SegClass | None, list[str]]:
-    """The project's classes, the class whose objects the masks number, and sentences."""
+) -> tuple[ClassSet, SegClass | None, bool, list[str]]:
+    """The project's classes, the class whose objects the masks number, `Made.perhaps_objects`,
+    and sentences."""
     if plan.instances is not None:
         classes = plan.classes or object_classes(plan.instances)
-        return classes, class_named(classes, plan.instances), []
+        return classes, class_named(classes, plan.instances), False, []
     if plan.classes is not None:
-        return plan.classes, None, []
+        return plan.classes, None, False, []
     masks = [path for found in matched.values() for path in found.pairs.values()]
     if not masks:
         return (
             CLASS_PRESETS["binary"],
             None,
+            False,
             ["No classes were named and there are no masks: they are background and foreground."],
         )
     found, notes = find_classes(masks, stage)
-    names = ", ".join(f"{c.value} {c.name}" for c in found)
-    return found, None, [*notes, f"Classes: {names}."]
+    named = [f"{c.value} {c.name}" for c in found]
+    if len(found) <= CLASSES_AT_MOST:
+        return found, None, False, [*notes, f"Classes: {', '.join(named)}."]
+    more = f"{', '.join(named[:_NAMED_AT_MOST])} and {len(found) - _NAMED_AT_MOST:,} more"
+    # Colours are no numbers, and an export of ours says itself what its numbers are.
+    perhaps = classes_of(masks[0]) is None and not any(c.file_colours for c in found)
+    return found, None, perhaps, [*notes, f"Classes: {more}."]
 
 
 def _open_all(
@@ -257,6 +271,11 @@ def is_uneven(error: Exception) -> bool:
     from segcore.images import UnevenVolume
 
     return isinstance(error, UnevenVolume)
+
+
+def are_objects(error: Exception) -> bool:
+    """Whether this says that masks hold numbers of objects, which `NewProject.instances` reads."""
+    return isinstance(error, TooManyValues)
 
 
 def _import(

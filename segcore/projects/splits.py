@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from segcore.base import MaskwrightError, digest_bytes
 from segcore.base.dataclass import dataclass
@@ -19,7 +20,16 @@ SHORTEST_SEQUENCE = 20  # items of one group of which a stretch can be spared, w
 
 
 class BadSplit(MaskwrightError):
-    """A rule for groups or held-out items that does not fit the items."""
+    """A rule for groups or held-out items that does not fit the items.
+
+    Parameters
+    ----------
+    of : the rule that is wrong, as `NewProject` calls it; who asked for it knows its name.
+    """
+
+    def __init__(self, message: str, hint: str, of: Literal["group_by", "hold_out"]) -> None:
+        super().__init__(message, hint)
+        self.of = of
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class HoldOut:
             raise BadSplit(
                 f"A share of {text} cannot be held out.",
                 "Use a number from 0 to below 1, a pattern such as patient7_*, or none.",
+                "hold_out",
             )
         return cls(fraction)
 
@@ -78,6 +89,7 @@ def groups_of(names: Sequence[str], pattern: str | None) -> dict[str, str]:
         raise BadSplit(
             f'"{pattern}" is not a regular expression: {error}.',
             "For names such as 0001TP_006690 write for example '^[^_]+'.",
+            "group_by",
         ) from error
     groups: dict[str, str] = {}
     missed: list[str] = []
@@ -92,6 +104,7 @@ def groups_of(names: Sequence[str], pattern: str | None) -> dict[str, str]:
             f'"{pattern}" does not match {len(missed)} of {len(names)} names, '
             f"the first one is {missed[0]}.",
             "Write an expression that finds the group in every name.",
+            "group_by",
         )
     return groups
 
@@ -111,7 +124,8 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
         if not named:
             raise BadSplit(
                 f'No item is named like "{rule.pattern}".',
-                "Check the pattern of what is held out (--hold-out).",
+                "Check the pattern of what is held out.",
+                "hold_out",
             )
         chosen = {groups[name] for name in named}
         result = frozenset(name for name, group in groups.items() if group in chosen)
@@ -119,6 +133,7 @@ def held_out(groups: dict[str, str], rule: HoldOut) -> frozenset[str]:
             raise BadSplit(
                 f'"{rule.pattern}" holds out every item, with the groups they belong to.',
                 "Use a narrower pattern, or finer groups.",
+                "hold_out",
             )
         return result
     members: dict[str, list[str]] = {}

@@ -297,3 +297,83 @@ def test_masks_whose_export_was_changed_by_hand_are_read_as_anybodys(
     manifest.write_text(json.dumps(content), encoding="utf-8")
     made = done("new", second, *pictures, "--labels", export / "masks")
     assert "Classes: " in made.err
+
+
+def test_numbers_that_became_many_classes_are_said_with_the_option_for_objects(
+    done: Command, shared_data: Path, tmp_path: Path
+) -> None:
+    name = "00ae65c1c6631ae6"
+    for part in ("images", "labels"):
+        take(shared_data / "nuclei" / part, tmp_path / part, [name])
+    given = ("--images", tmp_path / "images", "--truth", tmp_path / "labels", "--hold-out", "none")
+    made = done("new", tmp_path / "n", *given)
+    count = len(np.unique(read_png(tmp_path / "labels" / f"{name}.png")))
+    assert count > 32
+    assert f"{count} classes were found in the masks" in made.err
+    assert "--instances CLASS" in made.err
+    assert f"and {count - 12} more." in made.err  # not hundreds of names
+    as_objects = done("new", tmp_path / "o", *given, "--instances", "nucleus")
+    assert "classes were found" not in as_objects.err
+
+
+def test_few_or_known_classes_are_not_taken_for_objects(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    pictures = ("--images", street / "images", "--truth", street / "labels")
+    assert "classes were found" not in done("new", tmp_path / "few", *pictures).err
+    # Colours are no numbers, and an export says what its numbers are.
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    colours = np.zeros((8, 8, 3), np.uint8)
+    colours[..., 0] = np.arange(64).reshape(8, 8) * 4
+    colours[..., 1] = 9
+    Image.fromarray(colours).save(tmp_path / "images" / "a.png")
+    Image.fromarray(colours).save(tmp_path / "masks" / "a.png")
+    coloured = ("--images", tmp_path / "images", "--hold-out", "none")
+    first, export = tmp_path / "c.maskwright", tmp_path / "out"
+    made = done("new", first, *coloured, "--labels", tmp_path / "masks")
+    assert "and 53 more." in made.err
+    assert "classes were found" not in made.err
+    done("export", first, export, "--format", "png")
+    again = done("new", tmp_path / "d", *coloured, "--labels", export / "masks")
+    assert "The classes are those of the export" in again.err
+    assert "classes were found" not in again.err
+
+
+def test_too_few_held_out_items_are_said_beside_their_number(
+    done: Command, street: Path, tmp_path: Path
+) -> None:
+    pictures = ("--images", street / "images")
+    said = "; new models are scored from 5 on (--hold-out)."
+    assert done("new", tmp_path / "a", *pictures).out.endswith(f"6 items, 1 item held out{said}\n")
+    half = done("new", tmp_path / "b", *pictures, "--hold-out", "0.84")
+    assert half.out.endswith("6 items, 5 items held out.\n")
+    # Who asks for none knows.
+    none = done("new", tmp_path / "c", *pictures, "--hold-out", "none")
+    assert none.out.endswith("6 items, 0 items held out.\n")
+
+
+def test_a_rule_that_fits_no_name_is_refused_with_its_option(
+    maskwright: Command, street: Path, tmp_path: Path
+) -> None:
+    for option, rule in (
+        ("--hold-out", "zebra*"), ("--hold-out", "*"), ("--hold-out", "2"),
+        ("--group-by", "zebra"), ("--group-by", "("),
+    ):  # fmt: skip
+        refused = maskwright("new", tmp_path / "p", "--images", street / "images", option, rule)
+        assert refused.code == 1
+        assert f"({option})." in refused.err
+        assert not (tmp_path / "p.maskwright").exists()
+
+
+def test_a_folder_without_images_names_every_kind_that_opens(
+    maskwright: Command, tmp_path: Path
+) -> None:
+    from segcore.images import FAMILIES
+
+    (tmp_path / "notes").mkdir()
+    refused = maskwright("new", tmp_path / "p", "--images", tmp_path / "notes")
+    said = refused.err.split("Name a folder with ")[1]
+    assert said.startswith("PNG, JPEG, WebP, BMP")
+    assert all(family.title in said for family in FAMILIES)
+    assert said.rstrip().endswith(" or NIfTI files.")

@@ -203,6 +203,14 @@ def test_numbers_of_objects_are_not_taken_for_classes(tmp_path):
     assert "--instances" in caught.value.hint
 
 
+def test_more_colours_than_classes_can_be_are_no_numbers_of_objects(tmp_path):
+    picture = np.random.default_rng(3).integers(0, 255, (40, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), picture)
+    with pytest.raises(ClassMismatch, match="over 1,000 different colours") as caught:
+        classes_found([load_mask(tmp_path / "photo.png")])
+    assert "--instances" not in caught.value.hint
+
+
 def test_numbers_and_colours_together_are_refused(odd):
     with pytest.raises(BadFile, match=r"plain_mask.png has numbers and mask_colour"):
         classes_found([load_mask(odd / "plain_mask.png"), load_mask(odd / "mask_colour_coded.png")])

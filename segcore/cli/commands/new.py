@@ -14,6 +14,7 @@ from segcore.projects.splits import DEFAULT_HOLD_OUT
 
 _LISTED = 10
 _REMEDY = "With --as-stack such a series is opened slice by slice, without distances."
+_OPTIONS = {"group_by": "--group-by", "hold_out": "--hold-out"}
 
 
 def new(
@@ -76,31 +77,35 @@ def new(
     """Make a project."""
     from segcore.base import BadFile, ClassSet
     from segcore.projects.new import NewProject, create_project, is_uneven
-    from segcore.projects.splits import HoldOut
+    from segcore.projects.splits import BadSplit, HoldOut
+    from segcore.train.preflight import MEASURED_FROM
 
     if coco_as not in ("labels", "truth"):
         raise typer.BadParameter("annotations become labels or truth", param_hint="--coco-as")
-    plan = NewProject(
-        path=project,
-        images=images,
-        truth=truth,
-        predictions=predictions,
-        labels=labels,
-        classes=None if classes is None else ClassSet.load(classes),
-        instances=instances,
-        group_by=group_by,
-        hold_out=HoldOut.parse(hold_out),
-        coco=coco,
-        coco_as="truth" if coco_as == "truth" else "labels",
-        as_stack=as_stack,
-    )
     try:
+        plan = NewProject(
+            path=project,
+            images=images,
+            truth=truth,
+            predictions=predictions,
+            labels=labels,
+            classes=None if classes is None else ClassSet.load(classes),
+            instances=instances,
+            group_by=group_by,
+            hold_out=HoldOut.parse(hold_out),
+            coco=coco,
+            coco_as="truth" if coco_as == "truth" else "labels",
+            as_stack=as_stack,
+        )
         with console.progress() as stage:
             made = create_project(plan, stage)
     except BadFile as error:
         if is_uneven(error):
             raise BadFile(error.message, _REMEDY) from error
         raise
+    except BadSplit as error:
+        hint = f"{error.hint.removesuffix('.')} ({_OPTIONS[error.of]})."
+        raise BadSplit(error.message, hint, error.of) from error
     for name, reason in made.refused:
         console.note(f"left out: {name}: {reason.message}")
     if any(is_uneven(reason) for _, reason in made.refused):
@@ -110,8 +115,15 @@ def new(
         _list(f"in {name} without an image", [path.name for path in matched.without_image])
     for hint in made.hints:
         console.note(hint)
-    held = console.plural(made.held_out, "item")
-    console.say(f"{made.path}: {console.plural(made.items, 'item')}, {held} held out.")
+    if made.perhaps_objects:
+        console.note(
+            f"{len(made.classes):,} classes were found in the masks; if their numbers are single "
+            "objects, make the project with --instances CLASS."
+        )
+    held = f"{console.plural(made.held_out, 'item')} held out"
+    if made.held_out < MEASURED_FROM and plan.hold_out != HoldOut(0.0):
+        held += f"; new models are scored from {MEASURED_FROM} on (--hold-out)"
+    console.say(f"{made.path}: {console.plural(made.items, 'item')}, {held}.")
 
 
 def _list(what: str, names: Sequence[str]) -> None:
