@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import segcore
-from segcore.cli.console import size_text
+from segcore.cli.console import plural, size_text
 from segcore.cli.host import Finding
 from segcore.projects.places import places
 
@@ -93,7 +93,7 @@ def _torch() -> list[Finding]:
     elif device == "mps":
         value = "MPS (Apple's GPU)"
     else:
-        value = f"CPU, {told['threads']} threads"
+        value = f"CPU, {plural(told['threads'], 'thread')}"
         if shutil.which("nvidia-smi"):
             remedy = (
                 "This machine seems to have an NVIDIA GPU: update its driver"

@@ -51,7 +51,9 @@ def choose_device(wanted: str | None = None) -> Device:
         return Device(wanted, torch.cuda.is_bf16_supported(), torch.cuda.get_device_name(wanted))
     if wanted == "mps":
         return Device("mps", False, "Apple GPU")
-    return Device("cpu", cpu_has_bfloat16(), f"CPU, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    named = f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
+    return Device("cpu", cpu_has_bfloat16(), named)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

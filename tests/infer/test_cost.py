@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from segcore.base import Cancelled
-from segcore.infer import Predictor
+from segcore.infer import Predictor, choose_device
 from segcore.infer.cost import PASSES, Tensors, held_by, measure_cost
 from segcore.models import build
 
@@ -67,3 +67,13 @@ def test_tensors_count_while_they_live_and_no_longer() -> None:
         d = c * 2
     assert tensors.most == 2 * 1000 * 4
     assert view.numel() + d.numel() == 1010
+
+
+def test_the_processor_is_named_with_its_threads() -> None:
+    before = torch.get_num_threads()
+    try:
+        for count, name in ((1, "CPU, 1 thread"), (2, "CPU, 2 threads")):
+            torch.set_num_threads(count)
+            assert choose_device("cpu").title == name
+    finally:
+        torch.set_num_threads(before)

@@ -18,7 +18,7 @@ from tests.train.conftest import MakeRun
 
 COST = Cost(
     steps=200, seconds=0.9, once=30, scoring=6, memory=1_400_000_000, free=12_000_000_000,
-    device="cpu", title="CPU, 1 threads", score_every=50,
+    device="cpu", title="CPU, 1 thread", score_every=50,
 )  # fmt: skip
 
 
