@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from app.dialogs.body_area import BodyArea
 from app.dialogs.choosing import choose_file, choose_folder
 from app.dialogs.host import DialogHost
 from app.theme import theme
@@ -28,8 +26,6 @@ from app.theme.controls import ThemedLabel, button, icon_button, label, line, se
 
 _MARGIN = 16
 _TITLE_BAR = 32  # logical pixels, until the system has drawn one
-_LOWEST_BODY = 96
-_BESIDE_BAR = 8
 
 
 class Sheet(QDialog):
@@ -82,7 +78,7 @@ class Sheet(QDialog):
         outer.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         outer.setSpacing(12)
         outer.addWidget(label(title, kind="page"))
-        self._area = _BodyArea(self.body) if scrolls else None
+        self._area = BodyArea(self.body) if scrolls else None
         if self._area is None:
             outer.addLayout(self.body, 1)
         else:
@@ -164,61 +160,6 @@ class Sheet(QDialog):
         self.progress.setVisible(total > 0)
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(done)
-
-
-class _BodyArea(QScrollArea):
-    """The body of a sheet, which scrolls where there is no room for all of it.
-
-    It asks for the height of all that is in it, but does not insist. With a height for its width
-    it would: Qt's layouts take that for the least height, and squeeze the rest of the dialog.
-    """
-
-    def __init__(self, body: QVBoxLayout) -> None:
-        super().__init__()
-        self._page = QWidget()
-        self._page.setProperty("ground", "panel")
-        self._page.setLayout(body)
-        self._wanted = 0
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setWidget(self._page)
-        self.verticalScrollBar().rangeChanged.connect(
-            lambda _, most: body.setContentsMargins(0, 0, _BESIDE_BAR if most > 0 else 0, 0)
-        )
-
-    def ask_for(self, width: int) -> None:
-        """Want the height that the page has at this width."""
-        wraps = self._page.hasHeightForWidth()
-        hint = self._page.sizeHint().height()
-        wanted = self._page.heightForWidth(width) if wraps else hint
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self.updateGeometry()
-        for box in self._page.findChildren(QComboBox):
-            box.installEventFilter(self)
-
-    def sizeHint(self) -> QSize:
-        hint = self._page.sizeHint()
-        return QSize(hint.width(), self._wanted or hint.height())
-
-    def minimumSizeHint(self) -> QSize:
-        bar = self.verticalScrollBar().sizeHint().width() + _BESIDE_BAR
-        return QSize(self._page.minimumSizeHint().width() + bar, _LOWEST_BODY)
-
-    def event(self, event: QEvent) -> bool:
-        done = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()  # tells the dialog that a sentence came or went
-        return done
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        wheel = event.type() == QEvent.Type.Wheel
-        if wheel and isinstance(watched, QComboBox) and not watched.hasFocus():
-            event.ignore()  # who scrolls past a list does not choose from it
-            return True
-        return super().eventFilter(watched, event)
 
 
 class Form(QWidget):

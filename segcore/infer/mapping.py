@@ -20,20 +20,15 @@ class ClassMapping:
     mapped : pairs (model's class name, project's class name).
     unmapped : names of the model's classes that the project lacks; their pixels stay unlabelled.
     never : names of the project's scored classes that this model cannot predict.
-    coloured : names of the project's classes that it predicts and that have a colour; what lies
-        behind everything has none.
+    finds_something : whether it tells more than what lies behind everything, which has no colour:
+        a pair of classes that both have one.
     """
 
     table: NDArray[np.uint16]
     mapped: tuple[tuple[str, str], ...]
     unmapped: tuple[str, ...]
     never: tuple[str, ...]
-    coloured: tuple[str, ...] = ()
-
-    @property
-    def finds_something(self) -> bool:
-        """Whether it tells more than what lies behind everything: a class that has a colour."""
-        return bool(self.coloured)
+    finds_something: bool
 
     @property
     def sentence(self) -> str:
@@ -59,5 +54,5 @@ def map_classes(model_classes: ClassSet, project_classes: ClassSet) -> ClassMapp
         tuple((ours[i].name, theirs[j].name) for i, j in sorted(pairs.items())),
         tuple(c.name for i, c in enumerate(ours) if i not in pairs),
         tuple(c.name for c in project_classes.scored if c.id not in reached),
-        tuple(c.name for c in theirs if c.id in reached and c.colour is not None),
+        any(ours[i].colour is not None and theirs[j].colour is not None for i, j in pairs.items()),
     )

@@ -118,7 +118,9 @@ def test_an_item_shows_what_was_stored_for_it_while_it_was_on_its_way(
     fill = FillUnlabelled(class_id=4, origin=w.person_origin())
     w.project.scribe.submit(wanted, fill).durable.result(timeout=20)
     may_end.set()
+    until = time.monotonic() + 20
     while w._shelf.take(wanted) is None:  # it is there, and the window has heard of neither
+        assert time.monotonic() < until
         time.sleep(0.001)
     qtbot.waitUntil(lambda: w.item.id == wanted, timeout=20_000)
     assert set(np.unique(w.labels.read())) == {4}

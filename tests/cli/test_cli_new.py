@@ -37,18 +37,24 @@ def test_street_scenes_become_a_project_with_their_truth_pixel_by_pixel(
             assert (truth.read() == read_png(street / "labels" / f"{item.name}.png") + 1).all()
 
 
+def take_nuclei(shared_data: Path, folder: Path) -> Path:
+    """One picture of nuclei, and the mask that numbers them, whose path it gives."""
+    name = "00ae65c1c6631ae6"
+    for part in ("images", "labels"):
+        take(shared_data / "nuclei" / part, folder / part, [name])
+    return folder / "labels" / f"{name}.png"
+
+
 def test_numbers_of_nuclei_become_objects_of_one_class(
     done: Command, shared_data: Path, tmp_path: Path
 ) -> None:
-    name = "00ae65c1c6631ae6"
-    for part in ("images", "labels"):
-        take(shared_data / "nuclei" / part, tmp_path / part, [name])
+    mask = take_nuclei(shared_data, tmp_path)
     project = tmp_path / "n.maskwright"
     done(
         "new", project, "--images", tmp_path / "images", "--labels", tmp_path / "labels",
         "--instances", "nucleus",
     )  # fmt: skip
-    numbers = read_png(tmp_path / "labels" / f"{name}.png")
+    numbers = read_png(mask)
     with Project.open(project, write=False) as opened:
         nucleus = opened.classes.by_name("nucleus")
         ground = opened.classes.by_value(0)
@@ -302,12 +308,10 @@ def test_masks_whose_export_was_changed_by_hand_are_read_as_anybodys(
 def test_numbers_that_became_many_classes_are_said_with_the_option_for_objects(
     done: Command, shared_data: Path, tmp_path: Path
 ) -> None:
-    name = "00ae65c1c6631ae6"
-    for part in ("images", "labels"):
-        take(shared_data / "nuclei" / part, tmp_path / part, [name])
+    mask = take_nuclei(shared_data, tmp_path)
     given = ("--images", tmp_path / "images", "--truth", tmp_path / "labels", "--hold-out", "none")
     made = done("new", tmp_path / "n", *given)
-    count = len(np.unique(read_png(tmp_path / "labels" / f"{name}.png")))
+    count = len(np.unique(read_png(mask)))
     assert count > 32
     assert f"{count} classes were found in the masks" in made.err
     assert "--instances CLASS" in made.err

@@ -30,6 +30,12 @@ def test_what_lies_behind_everything_is_not_enough_to_find_something() -> None:
     assert not found.finds_something
     coloured = next(c.name for c in project.active if c.colour is not None)
     assert map_classes(ClassSet.from_names([coloured]), project).finds_something
+    # A project may give its background a colour; a model's still lies behind everything.
+    background, foreground = project.active
+    painted = project.changed(background.id, colour=foreground.colour)
+    found = map_classes(ClassSet((background,)), painted)
+    assert found.mapped
+    assert not found.finds_something
 
 
 def test_a_renamed_class_is_found_by_its_uuid() -> None:
