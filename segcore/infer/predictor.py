@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from segcore.base import Cancelled, Rect
 from segcore.base.dataclass import dataclass
@@ -26,6 +25,7 @@ from segcore.infer.objects import connected_objects
 from segcore.infer.picture import Picture
 from segcore.infer.tiles import make_grid
 from segcore.models.objects import LOWEST_SCORE, Found, beneath, join_tiles, merged, paint
+from segcore.models.rim import extended
 
 if TYPE_CHECKING:
     from segcore.images import ImageSource
@@ -335,18 +335,12 @@ class Predictor:
         return totals if not mirror else [total.div_(len(flips)) for total in totals]
 
     def _padded(self, images: list[Tensor]) -> Tensor:
-        """Parts of a picture as one batch on the device, their rims repeated to a common size."""
+        """Parts of a picture as one batch on the device, mirrored at their rims to one size."""
         if self.model.own_losses:  # it pads by itself, and knows where its objects may lie
             return torch.stack(images).to(self.device.name)
         sizes = [self.model.padded(*one.shape[1:]) for one in images]
         height, width = max(h for h, _ in sizes), max(w for _, w in sizes)
-        batch = []
-        for one in images:
-            rim = (0, width - one.shape[2], 0, height - one.shape[1])
-            batch.append(
-                functional.pad(one[None], rim, mode="replicate") if any(rim) else one[None]
-            )
-        return torch.cat(batch).to(self.device.name)
+        return torch.stack([extended(one, height, width) for one in images]).to(self.device.name)
 
     def _with_objects(
         self,

@@ -37,6 +37,7 @@ from segcore.base import MaskwrightError
 from segcore.models.layers.pooled_norm import let_batches_of_one_train
 from segcore.models.output import COARSE, PLACES, POINTS, SegOutput, Targets
 from segcore.models.registry import architecture
+from segcore.models.rim import extended
 
 if TYPE_CHECKING:
     from segcore.models.spec import ModelSpec
@@ -89,8 +90,7 @@ class SegModel(nn.Module):
         padded = self.padded(height, width)
         bottom, right = padded[0] - height, padded[1] - width
         if bottom or right:
-            # The rim is repeated: zeros would be an edge that the picture does not have.
-            images = functional.pad(images, (0, right, 0, bottom), mode="replicate")
+            images = extended(images, *padded)
         if self.own_losses:
             taught = None if targets is None else targets.padded(bottom, right)
             output: SegOutput = self.network(images, taught)

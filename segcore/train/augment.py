@@ -17,6 +17,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from segcore.base.dataclass import dataclass
+from segcore.models.rim import mirrored
 from segcore.train.recipe import Recipe
 
 
@@ -111,19 +112,10 @@ def window(
     if in_y.all() and in_x.all():
         here = np.s_[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
         return image[here], target[here]
-    seen = image[np.ix_(_mirrored(rows, height), _mirrored(columns, width))]
+    seen = image[np.ix_(mirrored(rows, height), mirrored(columns, width))]
     told = np.zeros((crop.height, crop.width, *target.shape[2:]), target.dtype)
     told[np.ix_(in_y, in_x)] = target[np.ix_(rows[in_y], columns[in_x])]
     return seen, told
-
-
-def _mirrored(at: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-    """Places beyond an axis as a mirror on its last pixel shows them, again and again."""
-    if count == 1:
-        return np.zeros_like(at)
-    period = 2 * (count - 1)
-    folded = at % period
-    return np.asarray(np.minimum(folded, period - folded))
 
 
 def place(
