@@ -47,18 +47,27 @@ class Crop:
 
 
 def choose_crop(
-    size: tuple[int, int], crop: tuple[int, int], recipe: Recipe, rng: np.random.Generator
+    size: tuple[int, int],
+    crop: tuple[int, int],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    on: tuple[int, int] | None = None,
 ) -> Crop:
     """A random place, magnification, rotation and mirroring of a crop (h, w) of a picture (h, w).
 
     The part is of whole pixels, so its sides are magnified by what was drawn within half a pixel
     of the part.
+
+    Parameters
+    ----------
+    on : a pixel (y, x) of the picture that the crop shows, wherever in it.
     """
+    row, column = (None, None) if on is None else on
     scale = float(np.exp(rng.uniform(np.log(recipe.scale_low), np.log(recipe.scale_high))))
     angle = float(rng.uniform(-recipe.rotate, recipe.rotate)) if recipe.rotate else 0.0
     margin = margin_of(crop, angle)
-    top, height = _part(size[0], crop[0], margin[0], scale, rng)
-    left, width = _part(size[1], crop[1], margin[1], scale, rng)
+    top, height = _part(size[0], crop[0], margin[0], scale, rng, row)
+    left, width = _part(size[1], crop[1], margin[1], scale, rng, column)
     turns = 0
     if crop[0] == crop[1] and rng.random() < recipe.turn:
         turns = int(rng.integers(1, 4))
@@ -67,13 +76,19 @@ def choose_crop(
 
 
 def _part(
-    whole: int, side: int, rim: int, scale: float, rng: np.random.Generator
+    whole: int, side: int, rim: int, scale: float, rng: np.random.Generator, on: int | None
 ) -> tuple[int, int]:
-    """Where along an axis the part begins that is magnified to a side with its rims; its length."""
+    """Where along an axis the part begins that is magnified to a side with its rims; its length.
+
+    Without the rims it holds the pixel `on`, if that is given.
+    """
     inner = max(1, round(side / scale))
     free = whole - inner
     # A picture smaller than the crop is laid at random within it.
-    at = int(rng.integers(min(0, free), max(0, free) + 1))
+    first, last = min(0, free), max(0, free)
+    if on is not None:
+        first, last = max(first, min(last, on - inner + 1)), min(last, max(first, on))
+    at = int(rng.integers(first, last + 1))
     outer = max(1, round((side + 2 * rim) / scale))
     return at - (outer - inner) // 2, outer
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segcore.base.dataclass import dataclass
 from segcore.images import to_display
 from segcore.models.prepare import Preparation
+from segcore.train import runs
 from segcore.train.data import Batches, PictureCache, channel_table
 from segcore.train.frozen import FrozenItem, read_frozen
 from segcore.train.losses import IGNORE
@@ -77,7 +78,14 @@ class CropMaker:
             )
         table = channel_table(data.classes)
         batches = Batches(
-            data.of("train"), data.of("replay"), recipe, preparation, channels, table, _CACHE_BYTES
+            data.of("train"),
+            data.of("replay"),
+            recipe,
+            preparation,
+            channels,
+            table,
+            _CACHE_BYTES,
+            rare=recipe.rare_share((self.run_dir / runs.BASE).is_dir()),
         )
         if self._cache is not None and self._cache[0] == seen:
             batches.cache = self._cache[1]

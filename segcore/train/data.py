@@ -24,6 +24,7 @@ from segcore.train.augment import choose_crop, place, window
 from segcore.train.frozen import FrozenItem
 from segcore.train.intensity import alter
 from segcore.train.losses import IGNORE
+from segcore.train.rare import RareClasses, pixel_of
 from segcore.train.recipe import Recipe
 
 DEFAULT_CACHE_BYTES = 1 << 30
@@ -67,6 +68,11 @@ class Picture:
     target: NDArray[np.uint16]
     whole: Statistics
     names: tuple[str, ...] = ("target",)
+
+    @property
+    def classes(self) -> NDArray[np.uint16]:
+        """The target's ids alone, (h, w)."""
+        return self.target if self.target.ndim == 2 else self.target[..., 0]
 
     @property
     def bytes(self) -> int:
@@ -148,6 +154,8 @@ class Batches:
     ----------
     train, replay : the items of both roles; from `replay` comes the recipe's share of each batch.
     table : class id to channel, see `channel_table`.
+    rare : the chance that a crop of `train` is laid on a class drawn by how rare it is; above 0
+        all crops of `replay` are.
     """
 
     def __init__(
@@ -159,9 +167,17 @@ class Batches:
         channels: int,
         table: NDArray[np.int64],
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        *,
+        rare: float = 0.0,
     ) -> None:
         self._train, self._replay = list(train), list(replay)
         self._recipe = recipe
+        self._rare = rare
+        if rare:
+            every = (*self._train, *self._replay)
+            known = {c for item in every for c in item.counts if table[c] != IGNORE}
+            self._classes = RareClasses(every, known)
+            self._showing = self._classes.showing(self._replay)
         self.crop = recipe.crop([item.size for item in self._train])
         self._preparation = preparation
         self._channels = channels
@@ -176,11 +192,32 @@ class Batches:
         self._objects = any(item.instances is not None for item in (*self._train, *self._replay))
 
     def choose(self, number: int) -> list[FrozenItem]:
-        """The items of batch `number`: each role is passed through in a new order every epoch."""
+        """The items of batch `number`, new ones first."""
+        return [item for item, _ in self._chosen(number)]
+
+    def _chosen(self, number: int) -> list[tuple[FrozenItem, int | None]]:
+        """The items of batch `number`, with the class that the crop is laid on, if on any.
+
+        Each role is passed through in a new order every epoch; but where crops are laid on rare
+        classes, an earlier item is one that shows the class: there are many to choose from.
+        """
         new = self._recipe.batch - self._old
         chosen = [self._nth(self._train, 0, number * new + k) for k in range(new)]
         chosen += [self._nth(self._replay, 1, number * self._old + k) for k in range(self._old)]
-        return chosen
+        wanted: list[int | None] = [None] * len(chosen)
+        if self._rare:
+            # A generator of its own: what is laid on no class stays as it is without this.
+            rng = np.random.default_rng((self._recipe.seed, 3, number))
+            for k, item in enumerate(chosen):
+                if k < new:
+                    shown = self._classes.shown(item)
+                    if shown and rng.random() < self._rare:
+                        wanted[k] = self._classes.draw(shown, rng)
+                elif self._showing:
+                    wanted[k] = rare = self._classes.draw([*self._showing], rng)
+                    those = self._showing[rare]
+                    chosen[k] = those[int(rng.integers(len(those)))]
+        return list(zip(chosen, wanted, strict=True))
 
     def _nth(self, items: list[FrozenItem], stream: int, place: int) -> FrozenItem:
         epoch, within = divmod(place, len(items))
@@ -191,7 +228,7 @@ class Batches:
         """Batch `number`."""
         recipe = self._recipe
         rng = np.random.default_rng((recipe.seed, 2, number))
-        chosen = self.choose(number)
+        chosen = self._chosen(number)
         height, width = self.crop
         images = np.empty((len(chosen), self._channels, height, width), np.float32)
         target = np.empty((len(chosen), height, width), np.int64)
@@ -201,9 +238,12 @@ class Batches:
             (np.full(target.shape, IGNORE, np.int64), np.zeros(target.shape, np.int64))
             for _ in range(self._layers)
         ]
-        for k, item in enumerate(chosen):
+        for k, (item, wanted) in enumerate(chosen):
             picture = self.cache.get(item)
-            crop = choose_crop(item.size, self.crop, recipe, rng)
+            on = None
+            if wanted is not None:
+                on = pixel_of(picture.classes, wanted, rng)
+            crop = choose_crop(item.size, self.crop, recipe, rng, on)
             part, told = window(picture.values, picture.target, crop)
             values = prepare(part, self._preparation, picture.whole)
             values, label = place(values, told, crop, self.crop)

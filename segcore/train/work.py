@@ -197,6 +197,7 @@ def set_up(
             model.spec.preparation,
             model.spec.channels,
             channel_table(model.spec.classes),
+            rare=recipe.rare_share(continued),
         ),
         steps=recipe.total_steps(len(train_items)),
         rate=rate,

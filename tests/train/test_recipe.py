@@ -50,6 +50,7 @@ def test_a_recipe_comes_back_from_json() -> None:
         {"blur": 11.0},
         {"noise": float("nan")},
         {"lr": 0.0},
+        {"rare": 1.5},
         {"ema": 1.0},
         {"replay": 1.0},
         {"loss": "hinge"},
@@ -120,6 +121,11 @@ def test_steps_follow_steps_then_epochs_then_a_default() -> None:
 def test_the_learning_rate_is_lower_when_a_model_is_trained_further() -> None:
     assert Recipe().learning_rate(True) < Recipe().learning_rate(False)
     assert Recipe(lr=0.1).learning_rate(True) == 0.1
+
+
+def test_crops_are_laid_on_rare_classes_when_a_model_is_trained_further() -> None:
+    assert Recipe().rare_share(False) == 0 < Recipe().rare_share(True)
+    assert Recipe(rare=0.2).rare_share(True) == Recipe(rare=0.2).rare_share(False) == 0.2
 
 
 @pytest.mark.parametrize(
