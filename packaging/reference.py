@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ARCHITECTURE = ["--arch", "fpn", "--encoder", "tu-tf_efficientnet_lite0"]
-FULL_STEPS, BASE_STEPS, TUNE_STEPS = 950, 400, 200
+FULL_STEPS, TUNE_STEPS = 950, 200
 SHIFTED, LEARNED, GAP = "0001TP", 20, 5
 
 
@@ -40,7 +40,7 @@ class Reference:
         """200 steps on the first frames of another drive, from a model that never saw it."""
         frames = [name for name in self.names("train") if not name.startswith(SHIFTED)]
         base = self.project("base", self.frames("train", frames), "--truth")
-        self.train(base, "base", 0, BASE_STEPS, *ARCHITECTURE)
+        self.train(base, "base", 0, FULL_STEPS, *ARCHITECTURE)
         drive = [name for name in self.names("train") if name.startswith(SHIFTED)]
         tune = self.project("tune", self.frames("train", drive[:LEARNED]), "--labels")
         later = drive[LEARNED + GAP :]
