@@ -307,6 +307,8 @@ def shot_models(studio: Studio) -> None:
             hands.wait(lambda d=dialog: d.details.state.text().endswith("px"), 300)
         studio.keep_with(hands, dialog, f"models_{theme}")
         hands.click(dialog.main_button)
+        sheet = hands.window.findChild(TrainingPanel).before
+        hands.wait(lambda s=sheet: s.found is not None, 60)
         QTest.qWait(600)
         studio.take(hands, f"training_{theme}")
 
