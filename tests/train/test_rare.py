@@ -31,11 +31,12 @@ def item(name: str, counts: dict[int, int]) -> FrozenItem:
     return FrozenItem(name, (where,), ("",), where, SIZE, 0, "", "replay", 1.0, counts)
 
 
-def batches(tmp_path: Path, rare: float) -> Batches:
+def batches(folder: Path, rare: float) -> Batches:
     """Two new pictures of road with a rider at the far end; ten earlier, one with a fence."""
+    folder.mkdir()
     items = []
     for number in range(12):
-        path = tmp_path / f"{number}.png"
+        path = folder / f"{number}.png"
         cv2.imwrite(str(path), np.full((*SIZE, 3), 20 * number, np.uint8))
         target = np.full(SIZE, ROAD, np.uint16)
         if number < 2:
@@ -44,7 +45,7 @@ def batches(tmp_path: Path, rare: float) -> Batches:
             target[-8:, :8] = FENCE
         role = "train" if number < 2 else "replay"
         items.append(TrainItem(str(number), (path,), target, role=role))  # type: ignore[arg-type]
-    data = freeze(items, tmp_path / "run", CAMVID)
+    data = freeze(items, folder / "run", CAMVID)
     new, old = data.of("train"), data.of("replay")
     return Batches(new, old, RECIPE, Preparation(), 3, channel_table(CAMVID), rare=rare)
 
@@ -79,12 +80,6 @@ def test_without_chance_a_batch_is_what_it_always_was(tmp_path: Path) -> None:
     assert {i.role for i in new} == {"train"}
     assert {i.role for i in old} == {"replay"}
     assert {i.name for n in range(5) for i in plain.choose(n)[4:]} == {str(n) for n in range(2, 12)}
-
-
-@pytest.fixture(autouse=True)
-def _folders(tmp_path: Path) -> None:
-    for name in "ab":
-        (tmp_path / name).mkdir()
 
 
 def test_crops_are_laid_on_what_is_rare_in_new_and_earlier_pictures(tmp_path: Path) -> None:
