@@ -13,7 +13,12 @@ from segcore.train.recipe import Recipe, SettingRow, describe
 
 # Chosen elsewhere in the sheet.
 _ELSEWHERE = ("arch", "encoder", "options", "steps", "replay", "seed")
-_TITLES = {"lr": "Learning rate", "encoder_lr": "Encoder's learning rate", "ema": "EMA"}
+_TITLES = {
+    "lr": "Learning rate",
+    "encoder_lr": "Encoder's learning rate",
+    "ema": "EMA",
+    "rare": "Rare classes",
+}
 _MADE = {"int": int, "float": float, "str": str}
 
 
