@@ -56,8 +56,11 @@ def pixel_of(
     target: NDArray[np.uint16], wanted: int, rng: np.random.Generator
 ) -> tuple[int, int] | None:
     """A random pixel (y, x) of a class in a target (h, w) of ids; None where it has none."""
-    places = np.flatnonzero(target == wanted)
-    if not len(places):
+    found = target == wanted
+    ends = np.count_nonzero(found, axis=1).cumsum()  # row by row: a list of all pixels is large
+    if not ends[-1]:
         return None
-    y, x = divmod(int(places[int(rng.integers(len(places)))]), target.shape[1])
-    return y, x
+    number = int(rng.integers(int(ends[-1])))
+    y = int(np.searchsorted(ends, number, side="right"))
+    within = number - (int(ends[y - 1]) if y else 0)
+    return y, int(np.flatnonzero(found[y])[within])

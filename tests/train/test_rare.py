@@ -135,3 +135,11 @@ def test_a_pixel_is_drawn_of_the_class_that_is_wanted(seed: int) -> None:
     assert (found is None) == (not (target == 3).any())
     assert found is None or target[found] == 3
     assert pixel_of(target, 9, rng) is None
+
+
+def test_every_pixel_of_a_class_may_be_drawn() -> None:
+    target = np.array([[0, 3, 0, 3], [0, 0, 0, 0], [3, 3, 0, 3]], np.uint16)
+    rng = np.random.default_rng(0)
+    drawn = Counter(pixel_of(target, 3, rng) for _ in range(2000))
+    assert set(drawn) == {(0, 1), (0, 3), (2, 0), (2, 1), (2, 3)}
+    assert min(drawn.values()) > 300
